@@ -1,0 +1,64 @@
+# One verb set for people and CI; "make help" lists it. Nothing here needs an activated environment.
+
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+PIP := $(BIN)/pip --disable-pip-version-check
+UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-system demo test lint type cov docs build lock clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(READY) ## make .venv with all that requirements.lock pins, and this project in it
+
+$(READY): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is " + sys.version.split()[0] + ": Python 3.11 or later is needed (make setup PYTHON=python3.12)")'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'the venv module is missing: make setup-system' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+setup-system: ## install the Debian packages that make build needs (root or sudo)
+	tools/install-packages packages.txt
+
+demo: $(READY) ## show an MRA login fail with 502 and each documented fix repair it
+	$(BIN)/mralab demo
+
+test: $(READY) ## run the unit and integration tests
+	$(BIN)/pytest -q
+
+lint: $(READY) docs ## check style, import rules, lock files and docs
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+	$(BIN)/python tools/check_locks.py
+
+type: $(READY) ## check types, strictly, in tests and tools too
+	$(BIN)/mypy -p mralab
+	$(BIN)/mypy tests tools
+
+cov: $(READY) ## run the tests and check branch coverage: 95 % overall, 100 % of pure modules
+	$(BIN)/pytest -q --cov --cov-report=term --cov-report=json:build/coverage.json --cov-fail-under=95
+	$(BIN)/python tools/check_coverage.py build/coverage.json
+
+docs: $(READY) ## check links, and the form of the decision records
+	$(BIN)/python tools/check_docs.py
+
+build: $(READY) ## build sdist and wheel; check the wheel, docker-compose.yml and the Dockerfile's steps
+	rm -rf dist
+	$(BIN)/pyproject-build --no-isolation --outdir dist
+	$(BIN)/python tools/check_build.py dist
+	@command -v docker-compose >/dev/null || { echo 'docker-compose is missing: make setup-system' >&2; exit 1; }
+	docker-compose --file docker-compose.yml config --quiet
+
+lock: ## pin anew what pyproject.toml asks for (needs uv on the PATH)
+	uv pip compile $(UV_FLAGS) --group dev --output-file requirements.lock pyproject.toml
+	uv pip compile $(UV_FLAGS) --constraints requirements.lock --output-file requirements-runtime.lock pyproject.toml
+
+clean: ## remove what the other targets made, except .venv
+	rm -rf build dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
