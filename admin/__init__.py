@@ -1,0 +1,1 @@
+"""The admin listener of a running proxy, and how commands talk to it."""

@@ -1,0 +1,93 @@
+"""Run command lines in this process, and a real proxy in another."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from mralab.cli.main import main
+from mralab.lab.pki import Credential, KeyKind, root_ca
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+NOW = datetime.now(UTC)
+MRALAB = [sys.executable, "-m", "mralab"]
+
+
+@dataclass
+class Ran:
+    """What a command line did."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+Run = "Callable[..., Ran]"
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Ran]:
+    def run_main(*arguments: object) -> Ran:
+        code = main([str(argument) for argument in arguments])
+        captured = capsys.readouterr()
+        assert "Traceback" not in captured.err
+        return Ran(int(code), captured.out, captured.err)
+
+    return run_main
+
+
+@pytest.fixture(scope="session")
+def first_ca() -> Credential:
+    return root_ca("First CA", now=NOW, key=KeyKind.EC_P256)
+
+
+@pytest.fixture(scope="session")
+def second_ca() -> Credential:
+    return root_ca("Second CA", now=NOW, key=KeyKind.EC_P256)
+
+
+@dataclass
+class Serving:
+    """A proxy in a process of its own."""
+
+    process: subprocess.Popen[str]
+    address: str
+    state_dir: Path
+
+
+@pytest.fixture
+def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(*arguments: object) -> Serving:
+        state_dir = tmp_path / f"state{len(started)}"
+        command = [*MRALAB, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
+        command += ["--state-dir", str(state_dir), *map(str, arguments)]
+        process = subprocess.Popen(  # noqa: S603 - our own program
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        started.append(process)
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        assert line.startswith("listening on http://"), process.communicate()
+        return Serving(process, line.split("//")[1].strip(), state_dir)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate()
