@@ -135,7 +135,7 @@ def tls_error_text(errors: Sequence[tuple[str, str, str]], wording: ErrorWording
     old = wording is ErrorWording.OPENSSL_1_1_1
     if not errors:
         return f"error:00000000:lib(0):{'func(0)' if old else ''}:reason(0)"
-    reason = _tls_reason(errors)
+    reason = tls_reason(errors)
     if reason is None:
         library, function, text = errors[-1]
         return f"error:00000000:{library}:{function}:{text}"
@@ -157,15 +157,22 @@ def is_origin_alert(errors: Sequence[tuple[str, str, str]]) -> bool:
     Args:
         errors: as for :func:`tls_error_text`.
     """
-    number, _ = TLS_REASONS.get(_tls_reason(errors) or "", (0, ""))
+    number, _ = TLS_REASONS.get(tls_reason(errors) or "", (0, ""))
     return number >= _ALERT_REASONS
 
 
-def _tls_reason(errors: Sequence[tuple[str, str, str]]) -> str | None:
-    """Return what ended the handshake in the spelling of 1.1.1 and 3; None if TLS gave no reason.
+def tls_reason(errors: Sequence[tuple[str, str, str]]) -> str | None:
+    """Return what ended a handshake or connection, in the spelling of 1.1.1 and 3.
 
     The newest entry says it, but for one: later versions add that the record layer failed,
-    whatever the cause.
+    whatever the cause. Older ones may tell of anything that went before: a certificate that does
+    not decode leaves its own, and then the chain is refused.
+
+    Args:
+        errors: as for :func:`tls_error_text`.
+
+    Returns:
+        The reason; None if TLS gave none.
     """
     reasons = [text for library, _, text in errors if library == _SSL_ROUTINES]
     causes = [text for text in reasons if text != "record layer failure"] or reasons

@@ -69,6 +69,10 @@ class OriginVerificationError(OriginError):
     """The origin's certificate was refused by the policy in force."""
 
 
+class ServeError(MraLabError):
+    """The proxy cannot run though its settings are in order, e.g. its address is in use."""
+
+
 class LabError(MraLabError):
     """The embedded lab could not be built or run."""
 

@@ -83,5 +83,5 @@ async def test_no_place_for_the_token_frees_the_address(
 
 def test_the_web_library_is_not_loaded_before_it_is_needed() -> None:
     code = "import sys, mralab.admin.companion; sys.exit('aiohttp' in sys.modules)"
-    ran = subprocess.run([sys.executable, "-c", code], check=False)  # noqa: S603 - our own code
+    ran = subprocess.run([sys.executable, "-c", code], check=False)
     assert ran.returncode == 0

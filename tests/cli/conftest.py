@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -69,6 +70,47 @@ class Serving:
     state_dir: Path
 
 
+@dataclass
+class LabNode:
+    """``mralab lab node`` in a process of its own."""
+
+    process: subprocess.Popen[str]
+    address: str
+    ready: str  #: the line that it said first
+
+    def line(self) -> str:
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
+
+@pytest.fixture
+def lab_node(tmp_path: Path) -> Iterator[Callable[..., LabNode]]:
+    """Start the node with its files in ``lab``, on an address that no other run has."""
+    started: list[subprocess.Popen[str]] = []
+    pid = os.getpid()
+    address = f"127.{64 + (pid >> 16) % 128}.{(pid >> 8) & 255}.{pid & 255}"
+
+    def start(*arguments: object) -> LabNode:
+        command = [*MRALAB, "lab", "node", "--folder", str(tmp_path / "lab"), "--listen", address]
+        process = subprocess.Popen(
+            [*command, *map(str, arguments)],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        assert process.stdout is not None
+        ready = process.stdout.readline()
+        assert ready.startswith("ready: "), process.communicate()
+        return LabNode(process, address, ready)
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        process.communicate()
+
+
 @pytest.fixture
 def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     started: list[subprocess.Popen[str]] = []
@@ -77,7 +119,7 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
         state_dir = tmp_path / f"state{len(started)}"
         command = [*MRALAB, "serve", "--listen", "127.0.0.1:0", "--admin", "127.0.0.1:0"]
         command += ["--state-dir", str(state_dir), *map(str, arguments)]
-        process = subprocess.Popen(  # noqa: S603 - our own program
+        process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         started.append(process)

@@ -36,7 +36,7 @@ def test_the_whole_demo_exits_with_0_and_prints_the_documented_texts(run: Run) -
     assert ran.code == 0, ran.out[-2000:]
     text = re.sub(r"\s+", " ", ran.out)
     for expected in (
-        "WARNING: Core server certificate verification failed for (cucm.steven.lab). "
+        "WARNING: Core server certificate verification failed for (cucm.steven.lab). Action=",
         "Action=Terminate Error=self signed certificate server=cucm.steven.lab(127.",
         "depth=0",
         "WARNING: SNI (127.",

@@ -104,7 +104,7 @@ def test_errors_become_lines_and_codes(
 
 def in_shell(script: str) -> subprocess.CompletedProcess[str]:
     command = " ".join(MRALAB)
-    return subprocess.run(  # noqa: S603 - our own program
+    return subprocess.run(
         ["/bin/bash", "-c", script.replace("mralab", command, 1)],
         capture_output=True,
         text=True,
@@ -163,7 +163,5 @@ def test_decode_loads_only_what_it_needs() -> None:
         "print(*{'aiohttp', 'asyncio', 'cryptography', 'OpenSSL', 'ssl', 'socket', 'tomllib', "
         "'json', 'difflib', 'pathlib', 'http'} & (set(sys.modules) - before))"
     )
-    ran = subprocess.run(  # noqa: S603 - our own code
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.splitlines()[-1] == ""

@@ -78,7 +78,7 @@ def test_admin_address_in_use_is_told_before_it_claims_to_listen(
     serve: Callable[..., Serving], tmp_path: Path
 ) -> None:
     taken = find_proxy(serve().state_dir).admin
-    ran = subprocess.run(  # noqa: S603 - our own program
+    ran = subprocess.run(
         [*MRALAB, "serve", "--listen", "127.0.0.1:0", "--admin", str(taken)],
         env={**os.environ, "XDG_STATE_HOME": str(tmp_path)},
         capture_output=True,
@@ -99,7 +99,7 @@ def test_default_state_folder(
 def test_faults_are_told_at_once_and_nothing_starts(tmp_path: Path) -> None:
     file = tmp_path / "lab.toml"
     file.write_text('trusted_ca = ["gone.pem"]\nretries = 99\n')
-    ran = subprocess.run(  # noqa: S603 - our own program
+    ran = subprocess.run(
         [*MRALAB, "serve", "--config", str(file), "--listen", "nowhere"],
         capture_output=True,
         text=True,

@@ -96,7 +96,7 @@ print(json.dumps([[done, error and error.errno] for done, error in answers]))
 
 def test_a_line_cut_by_a_full_disk_is_ended_before_the_next(tmp_path: Path) -> None:
     path = tmp_path / "event.log"
-    child = subprocess.run(  # noqa: S603 - this interpreter and the script above
+    child = subprocess.run(
         [sys.executable, "-c", _SHORT_WRITE, path], capture_output=True, check=True, text=True
     )
     too_big = errno.EFBIG

@@ -284,7 +284,7 @@ print(writer.written_lines, writer.lost_lines, file=sys.stderr)
 
 @pytest.mark.parametrize(("is_closed", "counts"), [(False, "2 0\n"), (True, "1 1\n")])
 def test_standard_output(*, is_closed: bool, counts: str) -> None:
-    child = subprocess.Popen(  # noqa: S603 - this interpreter and the script above
+    child = subprocess.Popen(
         [sys.executable, "-c", _BROKEN_PIPE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -347,7 +347,7 @@ assert writer.lost_lines == 0
 def test_several_processes_append_whole_lines(path: Path, rotate_bytes: int) -> None:
     count = 2000
     workers = [
-        subprocess.Popen(  # noqa: S603 - this interpreter and the script above
+        subprocess.Popen(
             [sys.executable, "-c", _APPEND, path, str(worker), str(count), str(rotate_bytes)],
             stdin=subprocess.PIPE,
         )

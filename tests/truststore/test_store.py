@@ -365,9 +365,7 @@ def test_writers_of_one_file_wait_for_each_other(tmp_path: Path) -> None:
         "append_to_file(pathlib.Path(sys.argv[1]), sys.stdin.buffer.read(), now=now)\n"
     )
     writers = [
-        subprocess.Popen(  # noqa: S603 - our own interpreter and program
-            [sys.executable, "-P", "-c", program, str(path)], stdin=subprocess.PIPE
-        )
+        subprocess.Popen([sys.executable, "-P", "-c", program, str(path)], stdin=subprocess.PIPE)
         for _ in made
     ]
     for writer, one in zip(writers, made, strict=True):

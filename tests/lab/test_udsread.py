@@ -1,0 +1,95 @@
+"""What a client reads out of answers, and which answers it refuses."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mralab.errors import LabError
+from mralab.lab import udsdata, udsread
+
+CLUSTER = udsdata.sample_cluster("cucm.steven.lab", "cucm2.steven.lab")
+EMUSK = CLUSTER.users[0]
+FOUND = udsdata.cluster_user(CLUSTER, "username=emusk", EMUSK)
+
+
+def test_what_a_node_answers_can_be_read() -> None:
+    assert udsread.home_cluster(FOUND) == "cucm.steven.lab"
+    assert udsread.first_server(udsdata.servers(CLUSTER)) == "cucm.steven.lab"
+    assert udsread.soft_phone(udsdata.devices(CLUSTER, EMUSK)) == "CSFemusk"
+
+
+def test_a_desk_phone_is_no_soft_phone() -> None:
+    body = b"<devices><device><name>SEP000001000003</name></device><device/></devices>"
+    assert udsread.soft_phone(body) is None
+
+
+def test_an_address_may_be_advertised() -> None:
+    body = b"<servers><server> 10.48.36.215 </server></servers>"
+    assert udsread.first_server(body) == "10.48.36.215"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(b"", "no usable XML: no element found", id="nothing"),
+        pytest.param(b"<a><b></a>", "no usable XML: mismatched tag", id="not well-formed"),
+        pytest.param(b"<a>&b;</a>", "undefined entity", id="an entity"),
+        pytest.param(
+            b'<?xml version="1.0"?><!DOCTYPE a SYSTEM "file:///etc/passwd"><a/>',
+            "document type, a",
+            id="an outside document type",
+        ),
+        pytest.param(
+            b'<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>',
+            "document type, a",
+            id="entities of its own",
+        ),
+        pytest.param(b'<?xml version="1.0" encoding="x-no"?><a/>', "x-no", id="unknown encoding"),
+        pytest.param(b'<?xml version="1.0" encoding="big5"?><a/>', "multi-byte", id="big5"),
+        pytest.param(b"<a/>" + b" " * udsread.MAX_ANSWER_BYTES, "longer than", id="too long"),
+    ],
+)
+def test_what_is_no_usable_xml(body: bytes, said: str) -> None:
+    with pytest.raises(LabError, match=said):
+        udsread.read_xml(body)
+
+
+def test_the_longest_answer_is_taken() -> None:
+    assert udsread.read_xml(b"<a/>".ljust(udsread.MAX_ANSWER_BYTES)).tag == "a"
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        pytest.param(udsdata.cluster_user(CLUSTER, "", None), "no cluster knows", id="not found"),
+        pytest.param(b"<clusterUser/>", "has no result", id="no result"),
+        pytest.param(
+            b'<clusterUser><result found="true"/></clusterUser>', "no home cluster", id="none named"
+        ),
+        pytest.param(
+            b'<c><result found="true"/><homeCluster>a b</homeCluster></c>',
+            "names 'a b' as home cluster: ",
+            id="no host",
+        ),
+    ],
+)
+def test_a_home_cluster_that_is_none(body: bytes, said: str) -> None:
+    with pytest.raises(LabError, match=said) as caught:
+        udsread.home_cluster(body)
+    assert caught.value.hint or body == b"<clusterUser/>"
+
+
+def test_no_server() -> None:
+    with pytest.raises(LabError, match="names no server"):
+        udsread.first_server(b"<servers><server/></servers>")
+
+
+@given(st.binary(max_size=60) | st.text("<>/?!&;a\" ='", max_size=40).map(str.encode))
+def test_no_answer_raises_anything_else(body: bytes) -> None:
+    for read in (udsread.home_cluster, udsread.first_server, udsread.soft_phone):
+        try:
+            read(body)
+        except LabError:
+            continue

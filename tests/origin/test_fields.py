@@ -1,0 +1,133 @@
+"""Header fields: which pass, which end here, and what Connection takes away."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mralab.origin import fields
+from mralab.origin.fields import Kind, drop_named, kind_of, list_members, pairs, passes_in_trailer
+
+_NAMES = st.binary(min_size=1, max_size=12)
+
+
+def flat(*named: tuple[bytes, bytes]) -> list[bytes]:
+    return [part for name, value in named for part in (name, b": ", value, b"\r\n")]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (b"Connection", Kind.CONNECTION),
+        (b"KEEP-ALIVE", Kind.DROP),
+        (b"Proxy-Connection", Kind.DROP),
+        (b"Proxy-Authenticate", Kind.DROP),
+        (b"proxy-authorization", Kind.DROP),
+        (b"TE", Kind.DROP),
+        (b"HTTP2-Settings", Kind.DROP),
+        (b"Transfer-Encoding", Kind.TRANSFER_ENCODING),
+        (b"content-length", Kind.CONTENT_LENGTH),
+        (b"hOsT", Kind.HOST),
+        (b"X-Forwarded-For", Kind.FORWARDED_FOR),
+        (b"Via", Kind.VIA),
+        (b"Client-IP", Kind.CLIENT_IP),
+        (b"Upgrade", Kind.UPGRADE),
+        (b"Authorization", Kind.AUTHORIZATION),
+        (b"TrackingID", Kind.TRACKING_ID),
+        (b"Max-Forwards", Kind.MAX_FORWARDS),
+        (b"Expect", Kind.EXPECT),
+        (b"Date", Kind.DATE),
+        (b"Age", Kind.AGE),
+        (b"Accept", Kind.PASS),
+        (b"Set-Cookie", Kind.PASS),
+        (b"Connection ", Kind.PASS),  # another name: parsers refuse it, nothing may trim it
+    ],
+)
+def test_kind_does_not_depend_on_case(name: bytes, kind: Kind) -> None:
+    assert kind_of(name) is kind
+    assert kind_of(name.upper()) is kind
+    assert kind_of(name) is kind  # now learnt
+
+
+def test_spellings_learnt_are_bounded() -> None:
+    for number in range(5000):
+        kind_of(b"X-%d" % number)
+    assert len(fields._learnt) <= 2000
+    assert kind_of(b"Host") is Kind.HOST
+
+
+@given(_NAMES)
+def test_any_name_has_a_kind(name: bytes) -> None:
+    assert kind_of(name) is kind_of(name.lower())
+
+
+@pytest.mark.parametrize(
+    ("value", "members"),
+    [
+        (b"", []),
+        (b"close", [b"close"]),
+        (b"Keep-Alive, X-Foo", [b"keep-alive", b"x-foo"]),
+        (b" ,, a\t,\t B ,", [b"a", b"b"]),
+        (b"a;q=1, b c", [b"a;q=1", b"b c"]),
+    ],
+)
+def test_list_members(value: bytes, members: list[bytes]) -> None:
+    assert list_members(value) == members
+
+
+def test_named_fields_go_in_any_case_and_each_time() -> None:
+    message = flat((b"X-A", b"1"), (b"x-a", b"2"), (b"X-B", b"3"))
+    assert drop_named(message, [b"x-a", b"close"])
+    assert message == flat((b"X-B", b"3"))
+
+
+@pytest.mark.parametrize("option", [b"host", b"content-length", b"close", b"keep-alive"])
+def test_what_a_message_means_cannot_be_taken_away(option: bytes) -> None:
+    message = flat((b"Host", b"h"), (b"Content-Length", b"3"), (b"Keep-Alive", b"x"))
+    before = list(message)
+    assert not drop_named(message, [option])
+    assert message == before
+
+
+@given(
+    st.lists(st.tuples(_NAMES, st.binary(max_size=5)), max_size=6),
+    st.lists(_NAMES.map(bytes.lower), max_size=3),
+)
+def test_dropping_keeps_the_rest_in_order(
+    named: list[tuple[bytes, bytes]], options: list[bytes]
+) -> None:
+    message = flat(*named)
+    drop_named(message, options)
+    assert pairs(message) == [
+        (name, value)
+        for name, value in named
+        if name.lower() not in set(options) - {b"host", b"content-length", b"close", b"keep-alive"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "passes"),
+    [
+        (b"Checksum", True),
+        (b"X-Trace", True),
+        (b"Content-Length", False),
+        (b"Transfer-Encoding", False),
+        (b"Host", False),
+        (b"Authorization", False),
+        (b"Cookie", False),
+        (b"Set-Cookie", False),
+        (b"Trailer", False),
+        (b"Connection", False),
+        (b"Date", False),
+        (b"Expect", False),
+        (b"WWW-Authenticate", False),
+    ],
+)
+def test_trailer_fields(name: bytes, passes: bool) -> None:
+    assert passes_in_trailer(name) is passes
+
+
+def test_pairs() -> None:
+    assert pairs(flat((b"A", b"1"), (b"B", b""))) == [(b"A", b"1"), (b"B", b"")]
+    assert pairs([]) == []
