@@ -4,10 +4,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 PIP := $(BIN)/pip --disable-pip-version-check
+# The public chains and OpenSSL's verdicts on them: docs/reference/conformance.md.
+LIMBO ?= ../shared/limbo
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system demo test lint type cov docs build lock clean
+.PHONY: help setup setup-system demo test lint type cov conformance docs build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -44,6 +46,9 @@ type: $(READY) ## check types, strictly, in tests and tools too
 cov: $(READY) ## run the tests and check branch coverage: 95 % overall, 100 % of pure modules
 	$(BIN)/pytest -q --cov --cov-report=term --cov-report=json:build/coverage.json --cov-fail-under=95
 	$(BIN)/python tools/check_coverage.py build/coverage.json
+
+conformance: $(READY) ## compare our verdicts on 9,851 public chains with OpenSSL's (LIMBO=folder)
+	PYTHONPATH=. $(BIN)/python -P -m tests.conformance.run "$(LIMBO)"
 
 docs: $(READY) ## check links, and the form of the decision records
 	$(BIN)/python tools/check_docs.py

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from mralab.lab.journal import Journal
     from mralab.lab.tlscontext import ServerTls
 
-#: How long requests in progress may go on when a listener stops. Lab default.
-STOP_GRACE_S: Final = 1.0
+#: How long requests in progress may go on when a listener stops or restarts. Lab default.
+STOP_GRACE_S: Final = 0.2
 _GARBAGE: Final = b"220 cucm.steven.lab ESMTP\r\n"
 
 
@@ -214,8 +214,12 @@ class Listener:
 
     async def stop(self) -> None:
         """Listen no more and end all connections. May be called whatever has been started."""
-        await self._unlisten()
+        server, self._server = self._server, None
+        if server is not None:
+            server.close()
         await self._end()
+        if server is not None:
+            await server.wait_closed()
 
     async def restart(self) -> None:
         """Load anew and end all connections; the port stays open.
@@ -234,15 +238,24 @@ class Listener:
             LabError: the port has been taken meanwhile.
         """
         self._sabotage = how
-        if how is Sabotage.DEAD:
-            await self._unlisten()
-        elif self._server is None:
-            await self._listen()
+        if how is not Sabotage.DEAD:
+            if self._server is None:
+                await self._listen()
+        elif self._server is not None:
+            server, self._server = self._server, None
+            server.close()
+            await self._connections.drop()
+            await server.wait_closed()
 
     async def _run(self) -> _Running:
         served = self._load()
         served.application.middlewares.insert(0, self._record)
-        runner = web.AppRunner(served.application, access_log=None, shutdown_timeout=STOP_GRACE_S)
+        runner = web.AppRunner(
+            served.application,
+            access_log=None,
+            handler_cancellation=True,
+            shutdown_timeout=STOP_GRACE_S,
+        )
         await runner.setup()
         return _Running(runner, cast("web.Server", runner.server), served.tls)
 
@@ -263,13 +276,6 @@ class Listener:
                 hint="stop what uses the port, or choose another port or loopback address",
             ) from exc
         self.endpoint = Endpoint(host, self._server.sockets[0].getsockname()[1])
-
-    async def _unlisten(self) -> None:
-        server, self._server = self._server, None
-        if server is not None:
-            server.close()
-            await self._connections.drop()
-            await server.wait_closed()
 
     def _accept(self) -> asyncio.Protocol:
         """Make the protocol of one more connection."""

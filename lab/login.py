@@ -19,6 +19,7 @@ import os
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from time import perf_counter
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
@@ -221,8 +222,7 @@ class _Walk:
         written = f"[{host}]" if ":" in host else host
         step = replace(step, segment=segment, url=f"https://{written}:{port}{step.path}")
         proxy = f"http://{self._proxy}"
-        loop = asyncio.get_running_loop()
-        began = loop.time()
+        began = perf_counter()
         body = b""
         try:
             async with self._client.get(
@@ -243,7 +243,7 @@ class _Walk:
             step = replace(step, fault=f"no complete answer in {ANSWER_TIMEOUT_S:.0f} s")
         except aiohttp.ClientError as exc:
             step = replace(step, fault=f"no complete HTTP answer: {exc}")
-        step = replace(step, seconds=loop.time() - began)
+        step = replace(step, seconds=perf_counter() - began)
         if not step.fault and step.status != HTTPStatus.OK:
             step = replace(step, fault=f"answered {step.status} {step.phrase}".rstrip())
         return step, body

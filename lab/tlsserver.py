@@ -243,10 +243,8 @@ class TlsServerProtocol(asyncio.Protocol):
                 self._received.add(data)
                 self._incoming.write(data)
                 self._handshake()
-            case _State.FAILED:
+            case _State.FAILED | _State.CLOSED:
                 self._received.add(data)
-            case _State.CLOSED:
-                pass
 
     def eof_received(self) -> bool:
         """Take the end of the TCP stream; true keeps our direction open."""
@@ -266,7 +264,7 @@ class TlsServerProtocol(asyncio.Protocol):
         state, self._state = self._state, _State.CLOSED
         if state is _State.OPEN:
             self.inner.connection_lost(exc)
-        elif state is not _State.CLOSED:
+        else:
             self._error = self._error or (str(exc) if exc else "connection closed")
             self._report(self._record(completed=False))
 
@@ -320,12 +318,8 @@ class TlsServerProtocol(asyncio.Protocol):
         if self.is_closing() or self._half_closed:
             return
         view = memoryview(data).cast("B")
-        try:
-            while view:
-                view = view[self._tls.write(view) :]
-        except ssl.SSLError:
-            self.tcp.abort()
-            return
+        while view:
+            view = view[self._tls.write(view) :]
         self._flush()
 
     def write_eof(self) -> None:

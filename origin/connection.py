@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from OpenSSL import SSL
 
 from mralab.origin.failure import OriginFailure
-from mralab.origin.wire import READ_BUFFER, WriteQueue
+from mralab.origin.wire import READ_BUFFER, WriteQueue, half_close
 from mralab.trafficlog.render import dst_fields, src_fields
 from mralab.truststore.openssl import HandshakeInspection
 from mralab.truststore.verdict import Reason, is_origin_alert, tls_reason
@@ -139,11 +139,10 @@ class OriginConnection(asyncio.BufferedProtocol):
             self._wire.write(self._transport, data)
 
     def write_eof(self) -> None:
-        """Send an end of stream after what was written, where the transport can."""
-        transport = self._transport
-        if transport is not None and not self.lost and transport.can_write_eof():
+        """Send an end of stream after what was written."""
+        if self._transport is not None and not self.lost:
             self._wire.flush()
-            transport.write_eof()
+            half_close(self._transport)
 
     def hold(self, held: bool) -> None:  # noqa: FBT001  a state, not an option
         """Stop reading, or go on: back-pressure of the client."""

@@ -1,6 +1,8 @@
 """Socket writes, put off to the end of the loop's turn and then done in a row.
 
-Rule: whoever closes a transport flushes first, or the last answer is lost.
+Rules: whoever closes a transport flushes first, or the last answer is lost. What waits is bounded:
+a loop may read one connection dozens of times in one turn, and only a write done tells that the
+peer is slow.
 
 Each write wakes the reader on another core. Done one by one between pieces of Python, every write
 finds the reader asleep again and pays for the wake-up; done in a row, only the first one pays.
@@ -12,6 +14,7 @@ from __future__ import annotations
 import socket
 import struct
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -22,8 +25,16 @@ if TYPE_CHECKING:
 #: call.
 READ_BUFFER = memoryview(bytearray(1 << 17))
 
+#: Bytes that may wait for the end of a turn; with more they are written at once.
+_WAITING_MAX: Final = 1 << 18
 #: ``struct linger``: on, no time. Closing then resets.
 _NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
+
+
+def half_close(transport: asyncio.Transport) -> None:
+    """Send an end of stream; a connection that the peer has reset already stays as it is."""
+    with suppress(OSError, RuntimeError):
+        transport.write_eof()
 
 
 def reset(transport: asyncio.Transport) -> None:
@@ -37,22 +48,27 @@ def reset(transport: asyncio.Transport) -> None:
 class WriteQueue:
     """The writes of one turn of the loop, in order."""
 
-    __slots__ = ("_loop", "_queue")
+    __slots__ = ("_loop", "_queue", "_waiting")
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Bind the queue to the loop whose turns it follows."""
         self._loop = loop
         self._queue: list[tuple[asyncio.Transport, bytes]] = []
+        self._waiting = 0  # bytes in the queue
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
         """Write ``data`` to ``transport`` at the end of this turn."""
         if not self._queue:
             self._loop.call_soon(self.flush)
         self._queue.append((transport, data))
+        self._waiting += len(data)
+        if self._waiting > _WAITING_MAX:
+            self.flush()
 
     def flush(self) -> None:
         """Do what is queued now."""
         queue, self._queue = self._queue, []
+        self._waiting = 0
         for transport, data in queue:
             try:
                 transport.write(data)

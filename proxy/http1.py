@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from mralab.config.settings import Endpoint
-from mralab.origin.wire import READ_BUFFER, reset
+from mralab.origin.wire import READ_BUFFER, half_close, reset
 from mralab.proxy.answers import bad_request
 from mralab.proxy.relay import ForwardedFields
 from mralab.proxy.request import Request
@@ -55,6 +55,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         held: whether the client is not read, because what it sent is not passed on yet.
         idle_since: loop time since when no request is under way, 0 while one is.
         linger_until: loop time at which an ended connection is cut off; 0 before its end.
+        origin_full: whether the origin reads slowly, so that the client is held.
         current: the transaction being worked on.
     """
 
@@ -79,6 +80,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         "held",
         "idle_since",
         "linger_until",
+        "origin_full",
         "source",
     )
 
@@ -99,6 +101,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.current: Transaction | None = None
         self.full = False
         self.held = False
+        self.origin_full = False
         self.idle_since = 0.0
         self.linger_until = 0.0
 
@@ -145,7 +148,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Keep a half-closed connection open until its requests are answered."""
         self._half_closed = True
         if self._tunnel is not None:
-            self._tunnel.client_eof()
+            self._half_close(self._tunnel)
             return True
         if self._closing:
             return False
@@ -246,25 +249,24 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._server.wire.write(self._transport, data)
 
-    def hold(self, held: bool) -> None:  # noqa: FBT001  a state, not an option
-        """Stop reading from the client, or go on."""
-        if held is self.held or self._transport is None or self._closing:
-            return
-        self.held = held
-        if held:
-            self._transport.pause_reading()
-        else:
-            self._transport.resume_reading()
+    def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
+        """The origin reads slowly, or reads again: so does the client's connection."""
+        self.origin_full = not writable
+        self.balance()
 
-    def body_taken(self) -> None:
-        """What had gathered of the body went to the origin: read on."""
-        self._balance()
+    def balance(self) -> None:
+        """Hold the client while enough of what it sent waits, and let it go on afterwards."""
+        queue = self._queue
+        limit = self._server.snapshot.settings.limits.max_pipelined
+        self._hold(
+            self.origin_full or len(queue) > limit or bool(queue and queue[-1].holds_too_much)
+        )
 
     def tunnel_opened(self, tunnel: Tunnel) -> None:
         """From now on bytes go through a tunnel."""
         self._tunnel = tunnel
         if self._half_closed:
-            tunnel.client_eof()
+            self._half_close(tunnel)
         if self.full:
             tunnel.client_writable(False)
 
@@ -275,6 +277,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._queue and self._queue[0] is transaction:
             self._queue.popleft()
         self.current = None
+        self.origin_full = False
         if not keep:
             self._close_after(transaction)
         elif self._queue:
@@ -283,7 +286,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.close()
         else:
             self.idle_since = self._server.loop.time()
-            self._balance()
+            self.balance()
 
     def close(self) -> None:
         """End the connection in order; a client that does not take the rest has no more than time.
@@ -449,13 +452,24 @@ class ClientConnection(asyncio.BufferedProtocol):
             transaction.begin()
             if self._queue and self._queue[0] is transaction:
                 break
-        self._balance()
+        self.balance()
 
-    def _balance(self) -> None:
-        """Hold the client while enough waits, and let it go on afterwards."""
-        queue = self._queue
-        limit = self._server.snapshot.settings.limits.max_pipelined
-        self.hold(len(queue) > limit or bool(queue and queue[-1].holds_too_much))
+    def _half_close(self, tunnel: Tunnel) -> None:
+        """The client sends no more; if it is gone altogether, only time will tell."""
+        tunnel.client_eof()
+        if self.current is not None:
+            timeouts = self._server.snapshot.settings.timeouts
+            self.current.deadline = self._server.loop.time() + timeouts.client_idle_s
+
+    def _hold(self, held: bool) -> None:  # noqa: FBT001  a state, not an option
+        """Stop reading from the client, or go on."""
+        if held is self.held or self._transport is None or self._closing:
+            return
+        self.held = held
+        if held:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
 
     def _close_after(self, transaction: Transaction) -> None:
         """Close behind an answer; with input unread, let the client read the answer first."""
@@ -465,10 +479,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         if transaction.request_complete and self._last and not self._queue:
             self.close()
             return
-        self.hold(False)
+        self._hold(False)
         self._closing = True
         self._server.wire.flush()
-        if transport.can_write_eof():
-            transport.write_eof()
+        half_close(transport)
         timeouts = self._server.snapshot.settings.timeouts
         self.linger_until = self._server.loop.time() + timeouts.linger_s

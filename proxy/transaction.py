@@ -276,10 +276,11 @@ class Transaction:
         if self._body:
             data += self._take_body()
         self._touch()
+        client.origin_full = False
         connection.serve(reader, data)
         if client.full:
             connection.hold(True)
-        client.body_taken()
+        client.balance()
 
     def attempt_failed(self, failure: OriginFailure) -> None:
         """Log an attempt that failed; another one or the end follows."""
@@ -309,12 +310,12 @@ class Transaction:
         self.deadline = 0.0
         tunnel = self._tunnel = Tunnel(connection, client, self._tunnel_ended)
         connection.reader = tunnel
-        client.tunnel_opened(tunnel)
         if rest:
             tunnel.feed(rest)
         if self._early:
             tunnel.client_data(self._early)
             self._early = b""
+        client.tunnel_opened(tunnel)
 
     def response_head(self, response: ResponseReader) -> None:
         """Log and pass on the final head."""
@@ -356,7 +357,7 @@ class Transaction:
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The origin reads the request's body slowly, or reads again: pass it on."""
         if self._client is not None:
-            self._client.hold(not writable)
+            self._client.origin_writable(writable)
 
     def response_end(self, response: ResponseReader) -> None:
         """The answer is complete: give the connection back and end."""

@@ -45,7 +45,7 @@ class Tunnel:
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """Pass the origin's back-pressure on to the client."""
         if self._client is not None:
-            self._client.hold(not writable)
+            self._client.origin_writable(writable)
 
     def client_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """Pass the client's back-pressure on to the origin."""

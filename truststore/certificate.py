@@ -428,6 +428,8 @@ def _key_text(key: bytes) -> str:
             modulus = int.from_bytes(der.content(numbers[0], der.INTEGER))
             return f"{_RSA_KEYS[oid]} {modulus.bit_length()}"
         if oid == _OID_EC_KEY:
+            if parameters[0].tag == der.SEQUENCE:
+                return "EC explicit curve"
             curve = der.dotted(der.content(parameters[0], der.OID))
             return f"EC {_CURVES.get(curve, curve)}"
         return _OTHER_KEYS.get(oid, oid)

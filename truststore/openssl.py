@@ -54,6 +54,7 @@ _MAX_CACHED_VERDICTS: Final = 1024
 _HOSTNAME_MISMATCH: Final = 62
 _IP_ADDRESS_MISMATCH: Final = 64
 _CA_MD_TOO_WEAK: Final = 68
+_EXPLICIT_CURVE: Final = 94
 #: The highest security level at which OpenSSL 1.1.1 takes SHA-1 signatures.
 _SHA1_LEVEL: Final = 1
 
@@ -125,6 +126,7 @@ class OriginContext:
         client_key: Path | None = None,
         keylog: Callable[[bytes], None] | None = None,
         at: datetime | None = None,
+        max_intermediates: int = MAX_INTERMEDIATES,
     ) -> None:
         """Build the context; this loads every certificate of the store.
 
@@ -134,7 +136,8 @@ class OriginContext:
             security_level: 0 to 5. With the wording of 1.1.1, level 1 means what it means there:
                 SHA-1 signatures pass, MD5 and RSA keys below 1024 bits do not.
             max_tls: highest version offered; the lowest is TLS 1.2.
-            wording: whose error numbers and texts the faults carry.
+            wording: whose error numbers and texts the faults carry. With that of 1.1.1, an EC key
+                whose curve is spelled out instead of named is none.
             verify: False checks nothing and records nothing.
             name_rule: how names are compared.
             action: says what to do about a fault; called in the handshake, at most once for each
@@ -143,6 +146,8 @@ class OriginContext:
             client_key: PEM file with its key; None: it is in ``client_cert``.
             keylog: gets each line of the NSS key log, without line end.
             at: aware time at which certificates are judged; None: now, at each handshake.
+            max_intermediates: CAs there may be between leaf and root; the product's by default.
+                OpenSSL's own limit, for comparisons with it, is 100.
 
         Raises:
             ConfigError: OpenSSL knows no cipher of ``ciphers``, or the client certificate or key
@@ -152,6 +157,7 @@ class OriginContext:
         context.set_min_proto_version(SSL.TLS1_2_VERSION)
         context.set_max_proto_version(_VERSIONS[max_tls])
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+        context.set_options(SSL.OP_NO_RENEGOTIATION)
         _set_ciphers(context, ciphers, security_level)
         if client_cert is not None:
             _use_client_certificate(context, client_cert, client_key or client_cert)
@@ -159,10 +165,10 @@ class OriginContext:
             context.set_keylog_callback(lambda _connection, line: keylog(line))
         if verify:
             _fill_store(context, store, at)
-            context.set_verify_depth(MAX_INTERMEDIATES)
-            pass_sha1 = wording is ErrorWording.OPENSSL_1_1_1 and security_level <= _SHA1_LEVEL
+            context.set_verify_depth(max_intermediates)
+            tolerates = _tolerance(wording, security_level)
             context.set_verify(
-                SSL.VERIFY_PEER, _verify_callback(wording, name_rule, action, pass_sha1=pass_sha1)
+                SSL.VERIFY_PEER, _verify_callback(wording, name_rule, action, tolerates)
             )
         else:
             context.set_verify(SSL.VERIFY_NONE)
@@ -228,8 +234,7 @@ def _verify_callback(
     wording: ErrorWording,
     name_rule: NameRule,
     action: Callable[[Fault], Action],
-    *,
-    pass_sha1: bool,
+    tolerates: Callable[[int, crypto.X509], bool],
 ) -> Callable[[SSL.Connection, crypto.X509, int, int, int], bool]:
     """Make the callback that OpenSSL calls for each certificate, root first, and each fault.
 
@@ -250,7 +255,7 @@ def _verify_callback(
             code = _IP_ADDRESS_MISMATCH if inspection.is_ip else _HOSTNAME_MISMATCH
             fault = Fault(Reason.NAME_REFUSED, code, "", 0)
         else:
-            if code == _CA_MD_TOO_WEAK and pass_sha1 and signed_with_sha1(_der(certificate)):
+            if tolerates(code, certificate):
                 return True
             fault = Fault(Reason.CHAIN_REFUSED, *wording_of(code, wording), depth)
             if fault in inspection.faults:
@@ -260,6 +265,23 @@ def _verify_callback(
         return action(fault) is Action.CONTINUE
 
     return verify
+
+
+def _tolerance(wording: ErrorWording, security_level: int) -> Callable[[int, crypto.X509], bool]:
+    """Return what tells whether a fault of the running OpenSSL is none to the release's.
+
+    Source: OpenSSL 1.1.1n (seen, over TLS): SHA-1 signatures pass at level 1; explicit curve
+    parameters pass at every level, for only its strict mode refuses them.
+    """
+    old = wording is ErrorWording.OPENSSL_1_1_1
+    pass_sha1 = old and security_level <= _SHA1_LEVEL
+
+    def tolerates(code: int, certificate: crypto.X509) -> bool:
+        if code == _CA_MD_TOO_WEAK:
+            return pass_sha1 and signed_with_sha1(_der(certificate))
+        return old and code == _EXPLICIT_CURVE
+
+    return tolerates
 
 
 def _cached_match(name_rule: NameRule) -> Callable[[crypto.X509, str], NameVerdict]:

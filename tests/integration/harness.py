@@ -17,7 +17,7 @@ import socket
 import ssl
 import struct
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from mralab.config.settings import AllowListSource, Endpoint, LogSettings, Settings
 from mralab.lab import tlswire
@@ -81,6 +81,16 @@ class Stream:
         """Take a head with its empty line."""
         return await self.until(b"\r\n\r\n")
 
+    async def skip(self, size: int) -> None:
+        """Take ``size`` bytes and forget them."""
+        while size:
+            if not self.buffer:
+                await self.fill()
+            taken = min(size, len(self.buffer))
+            del self.buffer[:taken]
+            self.received.clear()
+            size -= taken
+
     async def ending(self) -> str:
         """Read to the end; return how it came: ``eof`` or ``reset``. The buffer has the rest."""
         try:
@@ -136,7 +146,24 @@ class Stream:
             await self._writer.drain()
 
     def stop_reading(self) -> None:
-        self._writer.transport.pause_reading()  # type: ignore[attr-defined]
+        self._transport.pause_reading()
+
+    def start_reading(self) -> None:
+        self._transport.resume_reading()
+
+    @property
+    def port(self) -> int:
+        """Our own port."""
+        return int(self._writer.get_extra_info("sockname")[1])
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the other side takes no more for now."""
+        return self._transport.get_write_buffer_size() > 0
+
+    @property
+    def _transport(self) -> asyncio.Transport:
+        return cast("asyncio.Transport", self._writer.transport)
 
     # ending
 

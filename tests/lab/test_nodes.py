@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import io
 import ssl
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -406,12 +407,63 @@ async def test_large_bodies_both_ways_through_a_slow_handler(tomcat: Credential)
     application = web.Application()
     application.router.add_post("/echo", echo)
     node = SimulatedNode("n", "127.0.0.1", custom(application), certificates={"tomcat": tomcat})
-    async with node, session() as http:
-        posting = asyncio.ensure_future(http.post(url(node, "uds", "/echo"), data=body))
+
+    async def post() -> bytes:
+        async with http.post(url(node, "uds", "/echo"), data=io.BytesIO(body)) as answer:
+            return await answer.read()
+
+    async with node, session() as http, asyncio.TaskGroup() as group:
+        posting = group.create_task(post())
         await node.requests.entry(0)
         read_on.set()
-        async with await posting as answer:
-            assert await answer.read() == body
+        assert await posting == body
+
+
+async def test_a_slow_client_holds_the_handler_back(tomcat: Credential) -> None:
+    stuck = asyncio.Event()
+    block = bytes(65_536)
+
+    async def flood(request: web.Request) -> web.StreamResponse:
+        answer = web.StreamResponse()
+        await answer.prepare(request)
+        for _ in range(512):
+            writing = asyncio.ensure_future(answer.write(block))
+            await asyncio.sleep(0)
+            if not writing.done():
+                assert request.transport is not None
+                assert request.transport.get_write_buffer_size() > len(block)
+                stuck.set()
+            await writing
+        return answer
+
+    application = web.Application()
+    application.router.add_get("/", flood)
+    node = SimulatedNode("n", "127.0.0.1", custom(application), certificates={"tomcat": tomcat})
+    async with node, session() as http, http.get(url(node, "uds", "/")) as answer:
+        await stuck.wait()
+        assert len(await answer.read()) == 512 * len(block)
+
+
+async def test_who_comes_in_the_moment_of_a_restart_is_reset(tomcat: Credential) -> None:
+    stopping, go_on = asyncio.Event(), asyncio.Event()
+
+    async def stop_slowly(_application: web.Application) -> None:
+        stopping.set()
+        await go_on.wait()
+
+    def application() -> web.Application:
+        made = web.Application()
+        made.on_shutdown.append(stop_slowly)
+        return made
+
+    service = replace(custom(web.Application())[0], application=application)
+    node = SimulatedNode("n", "127.0.0.1", (service,), certificates={"tomcat": tomcat})
+    async with node, asyncio.TaskGroup() as group:
+        group.create_task(node.restart("Cisco Tomcat"))
+        await stopping.wait()
+        with pytest.raises(ConnectionResetError):
+            await first_bytes(node, b"\x16")
+        go_on.set()
 
 
 async def test_a_request_in_progress_does_not_hold_up_the_end(tomcat: Credential) -> None:

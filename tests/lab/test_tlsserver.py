@@ -321,6 +321,24 @@ async def test_a_client_certificate_of_a_missing_ca_is_refused_with_unknown_ca(
         assert (sent.level, sent.description) == UNKNOWN_CA
 
 
+async def test_a_client_certificate_that_is_none(both: dict[str, Credential]) -> None:
+    tls = ServerTls(both, client_certificate=ClientCertificate.ASKED)
+    async with serving(tls) as served:
+        reader, writer = await asyncio.open_connection("127.0.0.1", served.port)
+        wire = Wire(reader, writer, client())
+        wire.say_hello()
+        # Handshake record: Certificate message: a list of one entry.
+        entry = b"\0\0\7rubbish"
+        body = len(entry).to_bytes(3, "big") + entry
+        message = b"\x0b" + len(body).to_bytes(3, "big") + body
+        writer.write(b"\x16\3\3" + len(message).to_bytes(2, "big") + message)
+        await reader.read()  # to the end
+        await closed(writer)
+        record = await served.records.entry(0)
+        assert not record.completed
+        assert record.client_subject == "(not a certificate)"
+
+
 @pytest.mark.parametrize(
     ("first", "error"),
     [
@@ -582,6 +600,11 @@ class Wire:
         self._reader, self._writer = reader, writer
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=name)
+
+    def say_hello(self) -> None:
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self._tls.do_handshake()
+        self._flush()
 
     async def handshake(self) -> None:
         """Shake hands; on a failure the alert is sent before the error is raised."""

@@ -118,9 +118,38 @@ def key_usage(bits: int, unused: int) -> bytes:
     return extension("2.5.29.15", tlv(0x03, bytes((unused, bits))), critical=True)
 
 
+def public_bytes(key: PrivateKey) -> bytes:
+    """Encode a SubjectPublicKeyInfo."""
+    return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+
+def explicit_p256(key: PrivateKey) -> bytes:
+    """Encode a P-256 key's SubjectPublicKeyInfo with the curve spelled out instead of named.
+
+    The numbers are those of NIST P-256 (FIPS 186-4, D.1.2.3); the form is RFC 3279 section 2.3.5.
+    """
+    prime = 2**256 - 2**224 + 2**192 + 2**96 - 1
+    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+    b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+    generator = bytes.fromhex(
+        "046b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296"
+        "4fe342e2fe1a7f9b8ee7eb4a7c0f9e162bce33576b315ececbb6406837bf51f5"
+    )
+    parameters = seq(
+        integer(1),
+        seq(oid("1.2.840.10045.1.1"), integer(prime)),
+        seq(tlv(0x04, (prime - 3).to_bytes(32)), tlv(0x04, b.to_bytes(32))),
+        tlv(0x04, generator),
+        integer(order),
+        integer(1),
+    )
+    point = public_bytes(key)[-65:]
+    return seq(seq(oid("1.2.840.10045.2.1"), parameters), tlv(0x03, b"\0", point))
+
+
 def key_id(key: PrivateKey) -> bytes:
     digest = hashes.Hash(hashes.SHA256())
-    digest.update(key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo))
+    digest.update(public_bytes(key))
     return digest.finalize()[:20]
 
 
@@ -204,6 +233,7 @@ def make(
     algorithm_parameters: bytes | None = None,
     signature: bytes | None = None,
     issuer_name: bytes | None = None,
+    public_key: bytes | None = None,
 ) -> Made:
     """Build a certificate; without an issuer it signs itself."""
     name = cn(subject) if isinstance(subject, str) else subject
@@ -224,7 +254,7 @@ def make(
         issuer_name or (issuer.subject if issuer else name),
         seq(*times),
         name,
-        own_key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
+        public_key or public_bytes(own_key),
         tlv(0xA3, seq(*extensions)) if extensions else b"",
     )
     if signature is None:

@@ -234,7 +234,9 @@ def test_subjects_that_cannot_be_read_are_empty(subject: bytes) -> None:
             id="unknown curve",
         ),
         pytest.param(
-            seq(seq(oid("1.2.840.10045.2.1"), seq()), tlv(3, b"\0")), "", id="explicit curve"
+            seq(seq(oid("1.2.840.10045.2.1"), seq()), tlv(3, b"\0")),
+            "EC explicit curve",
+            id="explicit curve",
         ),
         pytest.param(seq(seq(oid("1.2.840.10045.2.1")), tlv(3, b"\0")), "", id="no curve"),
         pytest.param(seq(seq(oid("1.2.840.113549.1.1.1")), tlv(3)), "", id="RSA without bits"),

@@ -409,6 +409,19 @@ def test_a_let_pass_sha1_signature_must_still_be_right() -> None:
     assert outcome.faults == [(7, "certificate signature failure", 0)]
 
 
+def test_openssl_1_1_1_takes_a_curve_that_is_spelled_out() -> None:
+    ca = make(
+        "explicit CA", ROOT, extensions=CA, public_key=certs.explicit_p256(ec_key("explicit CA"))
+    )
+    leaf = leaf_of(ca)
+    for level in (0, 1, 2):
+        outcome = shake(context_for(store_of(ROOT), security_level=level), leaf, ca)
+        assert outcome.done
+        assert outcome.faults == []
+    outcome = shake(context_for(store_of(ROOT), wording=NEW), leaf, ca)
+    assert outcome.faults == [(94, "Certificate public key has explicit ECC parameters", 1)]
+
+
 def test_strength_comes_before_dates_and_a_root_s_date_before_the_leaf_s() -> None:
     weak_and_old = leaf_of(RSA_ROOT, algorithm=certs.RSA_MD5, not_after=NOW - DAY)
     assert shake(context_for(store_of(RSA_ROOT)), weak_and_old).faults[0][0] == 68

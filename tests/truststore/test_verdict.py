@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mralab.config.releases import ErrorWording
-from mralab.truststore.verdict import is_origin_alert, tls_error_text, wording_of
+from mralab.truststore.verdict import is_origin_alert, tls_error_text, tls_reason, wording_of
 from mralab.truststore.wording import TLS_FUNCTIONS, TLS_REASONS, X509_TEXTS_3
 
 OLD, NEW = ErrorWording.OPENSSL_1_1_1, ErrorWording.OPENSSL_3
@@ -224,3 +224,35 @@ def test_each_reason_names_a_known_function_and_has_a_number_of_its_own() -> Non
 )
 def test_any_queue_gets_a_line(queue: list[tuple[str, str, str]], wording: ErrorWording) -> None:
     assert tls_error_text(queue, wording).startswith("error:")
+
+
+@pytest.mark.parametrize(
+    ("queue", "reason"),
+    [
+        pytest.param(
+            [
+                ("rsa routines", "", "padding check failed"),
+                ("asn1 encoding routines", "", "EVP lib"),
+                ("SSL routines", "", "certificate verify failed"),
+            ],
+            "certificate verify failed",
+            id="what the verification met on the way comes before",
+        ),
+        pytest.param(
+            [("SSL routines", "", "tls alert unknown ca"), ("SSL routines", "", "x")],
+            "x",
+            id="the newest",
+        ),
+        pytest.param(
+            [("SSL routines", "", "tls alert handshake failure")],
+            "sslv3 alert handshake failure",
+            id="in the spelling of the releases",
+        ),
+        pytest.param([("rsa routines", "", "invalid padding")], None, id="none of TLS"),
+        pytest.param([], None, id="none at all"),
+    ],
+)
+def test_the_reason_is_what_tls_said_last(
+    queue: list[tuple[str, str, str]], reason: str | None
+) -> None:
+    assert tls_reason(queue) == reason
