@@ -12,9 +12,9 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-import socket
 import tempfile
 from base64 import b64encode
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http.client import HTTPException, HTTPResponse
@@ -34,6 +34,7 @@ from mralab.origin.route import encode_segment
 from mralab.proxy.server import ProxyServer
 
 if TYPE_CHECKING:
+    import socket
     from types import TracebackType
 
     from mralab.lab.tlsserver import HandshakeRecord
@@ -104,9 +105,10 @@ class EmbeddedLab:
         """
         self.folder = Path(tempfile.mkdtemp(prefix="mralab-"))
         try:
-            self.address = _free_address()
             await asyncio.to_thread(self._make_certificates)
-            await self._start()
+            self.node = await self._start_node()
+            self.address = self.node.host
+            await self._start_proxy()
         except BaseException:
             self._remove_folder()
             raise
@@ -215,10 +217,8 @@ class EmbeddedLab:
         attempts: list[object] = record["attempts"]
         wanted = count + sum(_shook_hands(attempt) for attempt in attempts)
         wanted += status == record["status"] and record["reason"] == "ok"
-        handshakes = []
         async with asyncio.timeout(_WAIT_S):
-            for number in range(count, wanted):
-                handshakes.append(await self.node.handshakes.entry(number))
+            handshakes = [await self.node.handshakes.entry(n) for n in range(count, wanted)]
         return Exchange(
             segment=segment,
             host=host,
@@ -255,14 +255,25 @@ class EmbeddedLab:
             "CallManager-ECDSA": self._call_manager_ec,
         }
 
-    async def _start(self) -> None:
-        node = SimulatedNode(
-            CUCM,
-            self.address,
-            cucm_services(sample_cluster(self.address)),
-            certificates=self.documented,
-            trust={"CallManager-trust": (self.ca.certificate,)},
+    async def _start_node(self) -> SimulatedNode:
+        """Start the node on the first address whose documented ports are free."""
+        for address in (*_ADDRESSES, _FALLBACK_ADDRESS):
+            node = SimulatedNode(
+                CUCM,
+                address,
+                cucm_services(sample_cluster(address)),
+                certificates=self.documented,
+                trust={"CallManager-trust": (self.ca.certificate,)},
+            )
+            with suppress(LabError):  # the next address is tried
+                return await node.__aenter__()
+        raise LabError(
+            f"ports {', '.join(map(str, _PORTS))} are taken on every loopback address tried",
+            hint="end another demo or the program that uses them",
         )
+
+    async def _start_proxy(self) -> None:
+        """Start the proxy in front of the node."""
         hosts = self.folder / "hosts"
         hosts.write_text(f"{self.address} {CUCM}\n", encoding="ascii")
         settings = Settings(
@@ -278,11 +289,10 @@ class EmbeddedLab:
             timeouts=Timeouts(connect_timeout_s=2.0, linger_s=0.5),
         )
         self.proxy = ProxyServer(settings)
-        self.node = await node.__aenter__()
         try:
             await self.proxy.start()
         except BaseException:
-            await node.__aexit__(None, None, None)
+            await self.node.__aexit__(None, None, None)
             raise
 
     async def _send(self, request: bytes) -> tuple[int, str, bytes]:
@@ -336,24 +346,3 @@ def _shook_hands(attempt: object) -> bool:
     """Whether a failed attempt of the JSON log got as far as a TLS handshake that the node saw."""
     reason = cast("dict[str, str]", attempt)["reason"]
     return reason in {"chain-refused", "name-refused"}
-
-
-def _free_address() -> str:
-    """Return a loopback address whose documented ports are free."""
-    for address in (*_ADDRESSES, _FALLBACK_ADDRESS):
-        if all(_is_free(address, port) for port in _PORTS):
-            return address
-    raise LabError(
-        f"ports {', '.join(map(str, _PORTS))} are taken on every loopback address tried",
-        hint="end another demo or the program that uses them",
-    )
-
-
-def _is_free(address: str, port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((address, port))
-        except OSError:
-            return False
-    return True

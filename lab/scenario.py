@@ -7,7 +7,6 @@ for granted. What a scenario changes it undoes.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -158,7 +157,7 @@ async def _take(lab: EmbeddedLab, step: Step, listener: Listener) -> StepResult:
     try:
         host = await lab.advertised() if step.host == ADVERTISED else step.host
         exchange = await lab.ask(host, step.port, step.path)
-    except (MraLabError, OSError, asyncio.TimeoutError) as exc:
+    except (TimeoutError, MraLabError, OSError) as exc:
         result = StepResult(
             step=step,
             exchange=None,
