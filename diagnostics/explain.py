@@ -136,8 +136,10 @@ _CHAIN: Final[dict[int, tuple[str, tuple[Fix, ...]]]] = {
 
 _OTHER: Final[dict[Reason, tuple[str, tuple[Fix, ...]]]] = {
     Reason.ORIGIN_ALERT: (
-        "the node ended the handshake; 'unknown ca' means that it does not trust Expressway-C's "
-        "own certificate",
+        (
+            "the node ended the handshake; 'unknown ca' means that it does not trust "
+            "Expressway-C's own certificate"
+        ),
         (
             Fix(
                 "upload Expressway-C's CA chain to the node's tomcat-trust and CallManager-trust",
@@ -146,8 +148,10 @@ _OTHER: Final[dict[Reason, tuple[str, tuple[Fix, ...]]]] = {
         ),
     ),
     Reason.TLS_ERROR: (
-        "the node does not speak TLS that Expressway-C accepts: another protocol on the port, no "
-        "common cipher or version",
+        (
+            "the node does not speak TLS that Expressway-C accepts: another protocol on the port, "
+            "no common cipher or version"
+        ),
         (Fix("look at the port, the node's TLS version and both cipher lists"),),
     ),
     Reason.CONNECT_REFUSED: (

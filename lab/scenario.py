@@ -136,15 +136,13 @@ async def _play_one(lab: EmbeddedLab, scenario: Scenario, listener: Listener) ->
         if scenario.change is not None:
             await scenario.change(lab)
         try:
-            for step in scenario.steps:
-                steps.append(await _take(lab, step, listener))
+            steps.extend([await _take(lab, step, listener) for step in scenario.steps])
         finally:
             if scenario.undo is not None:
                 await scenario.undo(lab)
         if scenario.after_undo:
             listener.undone(scenario)
-        for step in scenario.after_undo:
-            after.append(await _take(lab, step, listener))
+        after.extend([await _take(lab, step, listener) for step in scenario.after_undo])
     except MraLabError as exc:
         fault = str(exc)
         listener.scenario_failed(scenario, fault)

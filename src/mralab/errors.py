@@ -1,7 +1,8 @@
-"""The error hierarchy. A wrong certificate is a verdict; only the decision to terminate is an error.
+"""The error hierarchy. A wrong certificate is a verdict; the decision to terminate is an error.
 
-Every error knows the HTTP status its cause deserves and may carry a hint for the person at the console.
-Foreign errors (``OSError``, ``ssl.SSLError``, pyOpenSSL's) are translated once, where they enter, with ``from``.
+Every error knows the HTTP status its cause deserves and may carry a hint for the person at the
+console. Foreign errors (``OSError``, ``ssl.SSLError``, pyOpenSSL's) are translated once, where they
+enter, with ``from``.
 """
 
 
@@ -39,12 +40,6 @@ class RouteError(MraLabError):
     status = 400
 
 
-class NotAllowedError(MraLabError):
-    """The allow list has no rule for the request."""
-
-    status = 403
-
-
 class OriginError(MraLabError):
     """The origin could not be reached, refused TLS or answered rubbish."""
 
@@ -63,10 +58,6 @@ class OriginConnectError(OriginError):
 
 class OriginTimeoutError(OriginConnectError):
     """The origin did not answer in time."""
-
-
-class OriginVerificationError(OriginError):
-    """The origin's certificate was refused by the policy in force."""
 
 
 class ServeError(MraLabError):
