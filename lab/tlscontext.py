@@ -2,6 +2,8 @@
 
 - One context holds an RSA and an ECDSA certificate and obeys the client's order, as CUCM does
   (Cisco 218018: which of the two is served depends on the cipher list of Expressway-C).
+- What is sent is a credential's own chain and never more: OpenSSL would complete a chain from the
+  list of trusted client CAs, and a missing intermediate would never show.
 - Sessions are not resumed, so every connection shows its certificate.
 - What is wrong with a certificate is for the client to judge: nothing is refused here for its age,
   digest or key size.
@@ -12,15 +14,14 @@ from __future__ import annotations
 import ssl
 import tempfile
 from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal, cast
 
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from cryptography.hazmat.primitives.serialization import Encoding
+from OpenSSL import SSL, crypto
 
 from mralab.config.releases import TlsVersion
 from mralab.errors import LabError
-from mralab.lab import tlswire
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,18 +36,9 @@ KeyFamily = Literal["RSA", "EC"]
 DEFAULT_CIPHERS: Final = "HIGH:!aNULL:!PSK:!SRP:@SECLEVEL=0"
 
 
-_VERSIONS: Final = {
-    TlsVersion.TLS1_2: ssl.TLSVersion.TLSv1_2,
-    TlsVersion.TLS1_3: ssl.TLSVersion.TLSv1_3,
-}
-#: Signature schemes by what can sign with them under TLS 1.3 (RFC 8446, 4.2.3).
-_SCHEMES: Final[dict[int, tuple[KeyFamily, str]]] = {
-    0x0403: ("EC", "secp256r1"),
-    0x0503: ("EC", "secp384r1"),
-    0x0804: ("RSA", ""),
-    0x0805: ("RSA", ""),
-    0x0806: ("RSA", ""),
-}
+_VERSIONS: Final = {TlsVersion.TLS1_2: SSL.TLS1_2_VERSION, TlsVersion.TLS1_3: SSL.TLS1_3_VERSION}
+#: SSL_MODE_NO_AUTO_CHAIN of OpenSSL's ssl.h, which pyOpenSSL does not name.
+_MODE_NO_AUTO_CHAIN: Final = 0x8
 
 
 class ClientCertificate(Enum):
@@ -65,7 +57,7 @@ class ServerTls:
         context: what the connections are made of.
     """
 
-    __slots__ = ("_suite_names", "context", "credentials")
+    __slots__ = ("context", "credentials")
 
     def __init__(
         self,
@@ -96,82 +88,78 @@ class ServerTls:
                 hint="give it a tomcat and a tomcat-ECDSA certificate, or one of them",
             )
         self.credentials = dict(credentials)
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context = SSL.Context(SSL.TLS_SERVER_METHOD)
         _set_parameters(self.context, ciphers, max_tls)
         for credential in credentials.values():
             _load(self.context, credential)
-        if client_certificate is not ClientCertificate.NOT_ASKED:
-            required = client_certificate is ClientCertificate.REQUIRED
-            self.context.verify_mode = ssl.CERT_REQUIRED if required else ssl.CERT_OPTIONAL
-            if trusted:
-                bundle = "".join(item.public_bytes(Encoding.PEM).decode() for item in trusted)
-                self.context.load_verify_locations(cadata=bundle)
-        self._suite_names = {
-            cipher["id"] & 0xFFFF: str(cipher["name"]) for cipher in self.context.get_ciphers()
-        }
+        _ask(self.context, client_certificate, trusted)
 
-    def suite_name(self, number: int) -> str:
-        """Return OpenSSL's name of a cipher suite, or its number in hexadecimal."""
-        return self._suite_names.get(number, f"0x{number:04X}")
+    def new_connection(self) -> SSL.Connection:
+        """Make the server side of one more connection, over memory BIOs."""
+        connection = SSL.Connection(self.context, None)
+        connection.set_accept_state()
+        return connection
 
-    def served(self, hello: tlswire.ClientHello, sent: bytes) -> str | None:
-        """Find which credential a client got.
-
-        Args:
-            hello: what the client offered.
-            sent: raw bytes sent to the client.
-
-        Returns:
-            Its name; None if the server did not get that far.
-
-        Under TLS 1.2 this is read off the wire. Under TLS 1.3 the certificate is encrypted, and the
-        rule is applied by which OpenSSL chooses: the first of the client's signature schemes that
-        one of the keys can make.
-        """
-        shown = tlswire.certificates(sent)
-        if shown:
-            leafs = {item.der: name for name, item in self.credentials.items()}
-            return leafs.get(shown[0])
-        chosen = tlswire.server_hello(sent)
-        if chosen is None or chosen.version != TlsVersion.TLS1_3.value:
-            return None
-        by_ability = {_ability(item): name for name, item in self.credentials.items()}
-        abilities = (_SCHEMES.get(scheme) for scheme in hello.signature_algorithms)
-        return next((by_ability[item] for item in abilities if item in by_ability), None)
+    def served(self, connection: SSL.Connection) -> str | None:
+        """Return the name of the credential that OpenSSL chose; call it once one has been sent."""
+        chosen = connection.get_certificate(as_cryptography=True)
+        found = (name for name, item in self.credentials.items() if item.certificate == chosen)
+        return next(found, None)
 
 
-def _ability(credential: Credential) -> tuple[KeyFamily, str]:
-    match credential.key:
-        case rsa.RSAPrivateKey():
-            return "RSA", ""
-        case ec.EllipticCurvePrivateKey():
-            return "EC", credential.key.curve.name
+@cache
+def _suites() -> dict[int, str]:
+    """Names of all suites that can be met, by IANA number; pyOpenSSL tells only the names."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.set_ciphers("ALL:COMPLEMENTOFALL:@SECLEVEL=0")
+    return {cipher["id"] & 0xFFFF: str(cipher["name"]) for cipher in context.get_ciphers()}
 
 
-def _set_parameters(context: ssl.SSLContext, ciphers: str, max_tls: TlsVersion) -> None:
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.maximum_version = _VERSIONS[max_tls]
-    # Python's server contexts prefer their own order until told otherwise.
-    context.options &= ~ssl.OP_CIPHER_SERVER_PREFERENCE
-    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
-    context.num_tickets = 0
+def suite_name(number: int) -> str:
+    """Return OpenSSL's name of a cipher suite, or its number in hexadecimal."""
+    return _suites().get(number, f"0x{number:04X}")
+
+
+_ASKING: Final = {
+    ClientCertificate.NOT_ASKED: SSL.VERIFY_NONE,
+    ClientCertificate.ASKED: SSL.VERIFY_PEER,
+    ClientCertificate.REQUIRED: SSL.VERIFY_PEER | SSL.VERIFY_FAIL_IF_NO_PEER_CERT,
+}
+
+
+def _set_parameters(context: SSL.Context, ciphers: str, max_tls: TlsVersion) -> None:
+    context.set_min_proto_version(SSL.TLS1_2_VERSION)
+    context.set_max_proto_version(_VERSIONS[max_tls])
+    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION)
+    context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+    context.set_mode(_MODE_NO_AUTO_CHAIN)
     try:
-        context.set_ciphers(ciphers)
-    except ssl.SSLError as exc:
+        context.set_cipher_list(ciphers.encode())
+    except SSL.Error as exc:
         raise LabError(
             f"cipher string {ciphers!r} selects nothing", hint="see 'openssl ciphers'"
         ) from exc
 
 
-def _load(context: ssl.SSLContext, credential: Credential) -> None:
-    """Load a credential; the context reads files only, so it passes through a private one."""
+def _load(context: SSL.Context, credential: Credential) -> None:
+    """Load a credential; only a file gives each certificate its own chain, so one is lent."""
     with tempfile.TemporaryDirectory(prefix="mralab-") as folder:
-        path = Path(folder) / "credential.pem"
-        path.write_bytes(credential.key_pem + credential.chain_pem)
-        try:
-            context.load_cert_chain(path)
-        except ssl.SSLError as exc:
-            raise LabError(
-                f"certificate {credential.subject!r} cannot be served: {exc.reason}",
-                hint="its key must be its own, and the security level in the ciphers must allow it",
-            ) from exc
+        path = Path(folder) / "chain.pem"
+        path.write_bytes(credential.chain_pem)
+        context.use_certificate_chain_file(path)
+    try:
+        context.use_privatekey(credential.key)
+    except SSL.Error as exc:
+        raise LabError(
+            f"certificate {credential.subject!r} cannot be served: its key is another one's",
+            hint="give it the key that it was made for",
+        ) from exc
+
+
+def _ask(
+    context: SSL.Context, policy: ClientCertificate, trusted: Sequence[x509.Certificate]
+) -> None:
+    store = cast("crypto.X509Store", context.get_cert_store())
+    for certificate in trusted:
+        store.add_cert(crypto.X509.from_cryptography(certificate))
+    context.set_verify(_ASKING[policy])

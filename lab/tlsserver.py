@@ -12,15 +12,15 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
-from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from cryptography import x509
+from OpenSSL import SSL
 
 from mralab.lab import tlswire
+from mralab.lab.tlscontext import suite_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -169,10 +169,8 @@ class TlsServerProtocol(asyncio.Protocol):
         "_clock",
         "_error",
         "_half_closed",
-        "_incoming",
         "_linger",
         "_make_inner",
-        "_outgoing",
         "_peer",
         "_received",
         "_report",
@@ -217,9 +215,7 @@ class TlsServerProtocol(asyncio.Protocol):
         self._stay_open: bool | None = None
         self._received = Capture()
         self._sent = Capture()
-        self._incoming = ssl.MemoryBIO()
-        self._outgoing = ssl.MemoryBIO()
-        self._tls = server.context.wrap_bio(self._incoming, self._outgoing, server_side=True)
+        self._tls = server.new_connection()
         self._linger: asyncio.TimerHandle | None = None
         self.reading = True
 
@@ -237,11 +233,11 @@ class TlsServerProtocol(asyncio.Protocol):
         """Take raw bytes from TCP."""
         match self._state:
             case _State.OPEN:
-                self._incoming.write(data)
+                self._tls.bio_write(data)
                 self._deliver()
             case _State.HANDSHAKE:
                 self._received.add(data)
-                self._incoming.write(data)
+                self._tls.bio_write(data)
                 self._handshake()
             case _State.FAILED | _State.CLOSED:
                 self._received.add(data)
@@ -287,10 +283,6 @@ class TlsServerProtocol(asyncio.Protocol):
                 return self._tls
             case "sslcontext":
                 return self._server.context
-            case "cipher":
-                return self._tls.cipher()
-            case "peercert":
-                return self._tls.getpeercert()
             case _:
                 return self.tcp.get_extra_info(name, default)
 
@@ -319,7 +311,8 @@ class TlsServerProtocol(asyncio.Protocol):
             return
         view = memoryview(data).cast("B")
         while view:
-            view = view[self._tls.write(view) :]
+            # At most one record is taken at a time.
+            view = view[self._tls.send(view) :]
         self._flush()
 
     def write_eof(self) -> None:
@@ -342,11 +335,11 @@ class TlsServerProtocol(asyncio.Protocol):
     def _handshake(self) -> None:
         try:
             self._tls.do_handshake()
-        except ssl.SSLWantReadError:
+        except SSL.WantReadError:
             self._flush()
             return
-        except ssl.SSLError as exc:
-            self._fail(exc.reason or str(exc))
+        except SSL.Error as exc:
+            self._fail(_reason(exc))
             return
         self._flush()
         self._state = _State.OPEN
@@ -368,18 +361,16 @@ class TlsServerProtocol(asyncio.Protocol):
         """Hand decrypted data to the protocol above while it wants any."""
         while self.reading and not self.is_closing():
             try:
-                data = self._tls.read(_READ_BYTES)
-            except ssl.SSLWantReadError:
+                data = self._tls.recv(_READ_BYTES)
+            except SSL.WantReadError:
                 break
-            except ssl.SSLZeroReturnError:
-                data = b""
-            except ssl.SSLError:
-                self.tcp.abort()
-                return
-            if not data:
+            except SSL.ZeroReturnError:
                 if not self._client_ended():
                     self.close()
                 break
+            except SSL.Error:
+                self.tcp.abort()
+                return
             self.inner.data_received(data)
         # Reading can make answers, such as that to a key update.
         if not self.is_closing():
@@ -393,14 +384,15 @@ class TlsServerProtocol(asyncio.Protocol):
 
     def _say_goodbye(self) -> None:
         self._half_closed = True
-        # The error is the usual case: our close_notify is out and the client's has not come yet.
-        with suppress(ssl.SSLError):
-            self._tls.unwrap()
+        self._tls.shutdown()
         self._flush()
 
     def _flush(self) -> None:
-        data = self._outgoing.read()
-        if data:
+        while True:
+            try:
+                data = self._tls.bio_read(_READ_BYTES)
+            except SSL.WantReadError:
+                return
             if self._state is not _State.OPEN:
                 self._sent.add(data)
             self.tcp.write(data)
@@ -409,7 +401,7 @@ class TlsServerProtocol(asyncio.Protocol):
         received, sent = bytes(self._received), bytes(self._sent)
         hello = tlswire.client_hello(received)
         chosen = tlswire.server_hello(sent)
-        name = self._server.served(hello, sent) if hello else None
+        name = self._server.served(self._tls) if tlswire.has_certificate(sent) else None
         credential = self._server.credentials[name] if name else None
         alert = tlswire.last_alert(received)
         return HandshakeRecord(
@@ -421,7 +413,7 @@ class TlsServerProtocol(asyncio.Protocol):
             sni=hello.server_name if hello else None,
             offered=hello.suites if hello else (),
             version=chosen.version if chosen else None,
-            suite=self._server.suite_name(chosen.suite) if chosen else None,
+            suite=suite_name(chosen.suite) if chosen else None,
             certificate=name,
             family=credential.family if credential else None,
             presented=credential.presented if credential else (),
@@ -433,14 +425,20 @@ class TlsServerProtocol(asyncio.Protocol):
         )
 
     def _client_subject(self, received: bytes, *, completed: bool) -> str | None:
-        """Subject of the client's certificate: from the wire, refused ones too, else from TLS."""
-        shown = tlswire.certificates(received)[:1]
-        if not shown and completed:
-            verified = self._tls.getpeercert(binary_form=True)
-            shown = (verified,) if verified else ()
+        """Subject of the client's certificate; a refused one is read off the wire (TLS 1.2)."""
+        if completed:
+            certificate = self._tls.get_peer_certificate(as_cryptography=True)
+            return certificate.subject.rfc4514_string() if certificate else None
+        shown = tlswire.certificates(received)
         if not shown:
             return None
         try:
             return x509.load_der_x509_certificate(shown[0]).subject.rfc4514_string()
         except ValueError:
             return "(not a certificate)"
+
+
+def _reason(error: SSL.Error) -> str:
+    """OpenSSL's words for a failed handshake, such as ``tlsv1 alert unknown ca``."""
+    (first, *_) = error.args[0]
+    return str(first[2])

@@ -24,7 +24,7 @@ APPLICATION_DATA: Final = 23
 _CONTENT_TYPES: Final = range(CHANGE_CIPHER_SPEC, APPLICATION_DATA + 1)
 
 _CLIENT_HELLO, _SERVER_HELLO, _CERTIFICATE = 1, 2, 11
-_EXT_SERVER_NAME, _EXT_SIGNATURE_ALGORITHMS, _EXT_SUPPORTED_VERSIONS = 0, 13, 43
+_EXT_SERVER_NAME, _EXT_SUPPORTED_VERSIONS = 0, 43
 _HOST_NAME = 0
 _RECORD_HEADER, _MESSAGE_HEADER, _ALERT_SIZE, _RANDOM_SIZE = 5, 4, 2, 32
 
@@ -47,7 +47,6 @@ class ClientHello:
 
     suites: tuple[int, ...]  #: cipher suites by IANA number, in the client's order
     server_name: str | None  #: SNI as sent; None if the extension is absent
-    signature_algorithms: tuple[int, ...]  #: SignatureScheme numbers in the client's order
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +144,7 @@ def client_hello(raw: bytes) -> ClientHello | None:
         reader.vector(1)
         suites = reader.vector(2).numbers(2)
         reader.vector(1)
-        extensions = _extensions(reader)
-        algorithms: tuple[int, ...] = ()
-        if _EXT_SIGNATURE_ALGORITHMS in extensions:
-            algorithms = extensions[_EXT_SIGNATURE_ALGORITHMS].vector(2).numbers(2)
-        return ClientHello(suites, _server_name(extensions), algorithms)
+        return ClientHello(suites, _server_name(_extensions(reader)))
     except _TruncatedError:
         return None
 
@@ -190,6 +185,13 @@ def certificates(raw: bytes) -> tuple[bytes, ...]:
     except _TruncatedError:
         return ()
     return tuple(found)
+
+
+def has_certificate(sent: bytes) -> bool:
+    """Tell whether a server got as far as its certificate, in clear or encrypted (TLS 1.3)."""
+    return bool(certificates(sent)) or any(
+        record.content_type == APPLICATION_DATA for record in records(sent)
+    )
 
 
 def last_alert(raw: bytes) -> Alert | None:
