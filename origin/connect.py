@@ -12,6 +12,7 @@ Source: retries after every failure in or below TLS are Apache Traffic Server's
 from __future__ import annotations
 
 import errno
+import os
 from typing import TYPE_CHECKING, Protocol
 
 from mralab.errors import OriginNameError
@@ -144,18 +145,14 @@ class OriginAttempts:
 
     def tcp_connected(self, connection: OriginConnection) -> None:
         """Pass on that TCP stands."""
-        if self._client is None:
-            connection.abort()
-        else:
+        if self._client is not None:
             self._client.origin_connected(connection)
 
     def established(self, connection: OriginConnection) -> None:
         """Hand the connection over."""
         client, self._client = self._client, None
         self._connection = None
-        if client is None:
-            connection.abort()
-        else:
+        if client is not None:
             client.origin_ready(connection)
 
     def not_established(self, connection: OriginConnection, failure: OriginFailure) -> None:
@@ -199,7 +196,8 @@ class OriginAttempts:
 
     def _connect_failure(self, exc: OSError) -> OriginFailure:
         route = self._route
-        detail = f"{route.host}:{route.port}: {exc.strerror or exc}"
+        # The system's words: each event loop has its own.
+        detail = f"{route.host}:{route.port}: {os.strerror(exc.errno) if exc.errno else exc}"
         match exc.errno:
             case errno.ECONNREFUSED:
                 return OriginFailure(Reason.CONNECT_REFUSED, detail)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 
 from OpenSSL import SSL
 
+from mralab.origin import rawtls
 from mralab.origin.failure import OriginFailure
 from mralab.origin.wire import READ_BUFFER, WriteQueue, half_close
 from mralab.trafficlog.render import dst_fields, src_fields
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
     from mralab.truststore.openssl import OriginContext
 
-_RECORD = 16_384  # largest TLS plaintext, and the size of one read
 _RECORD_HEADER = 5
 _FLIGHT = 8_192  # handshake bytes read from OpenSSL at once
 
@@ -355,10 +355,10 @@ class TlsOriginConnection(OriginConnection):
             self._read_idle(tls)
             return
         try:
-            reader.feed(tls.recv(_RECORD))
+            reader.feed(rawtls.read(tls))
             if not single:  # after one whole record there is nothing to read, and asking costs
                 while (reader := self.reader) is not None:  # another one from a 101 on
-                    reader.feed(tls.recv(_RECORD))
+                    reader.feed(rawtls.read(tls))
         except SSL.WantReadError:
             pass
         except SSL.Error as exc:
@@ -373,15 +373,11 @@ class TlsOriginConnection(OriginConnection):
         if tls is None or transport is None or self.lost:
             return
         try:
-            sent = tls.send(data)
-            if sent < len(data):  # pyOpenSSL sends at most one record at a time
-                view = memoryview(data)
-                while sent < len(data):
-                    sent += tls.send(view[sent:])
+            records = rawtls.write(tls, data)
         except SSL.Error as exc:
             self._broken(tls, exc)
-            return
-        self._pass_on(tls, len(data) + 1024 + (len(data) >> 7))
+        else:
+            self._wire.write(transport, records)
 
     def write_eof(self) -> None:
         """Send close_notify; TCP stays open for the origin's answer."""
@@ -440,6 +436,10 @@ class TlsOriginConnection(OriginConnection):
         queue = _error_queue(error)
         inspection = self._inspection
         where = f"{self.key[1]}:{self.key[2]} ({self.address})"
+        if isinstance(error, SSL.ZeroReturnError):
+            return OriginFailure(
+                Reason.ORIGIN_CLOSED, f"{where} closed in the handshake", inspection
+            )
         why = tls_reason(queue) or (queue[-1][2] if queue else "no reason given")
         if why == "certificate verify failed" and inspection is not None and inspection.faults:
             fault = inspection.faults[-1]
@@ -470,7 +470,7 @@ class TlsOriginConnection(OriginConnection):
     def _read_idle(self, tls: SSL.Connection) -> None:
         """Read records that came to an idle connection: tickets are welcome, data is not."""
         try:
-            tls.recv(_RECORD)
+            rawtls.read(tls)
         except SSL.WantReadError:
             return
         except SSL.Error:

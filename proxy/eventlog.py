@@ -22,24 +22,22 @@ if TYPE_CHECKING:
     from mralab.proxy.server import ProxyServer
     from mralab.truststore.openssl import HandshakeInspection
 
-_UNLOGGED = frozenset({Reason.ORIGIN_CLOSED, Reason.ORIGIN_RESET, Reason.CONNECT_TIMEOUT})
-
 
 def log_failed_attempt(server: ProxyServer, route: OriginRoute, failure: OriginFailure) -> None:
-    """Write the lines of one failed attempt; none for a failure below TLS."""
+    """Write the lines of one failed attempt; none if it did not fail in the handshake."""
     inspection = failure.inspection
-    if inspection is not None:
-        _log_faults(server, route, inspection, failure_reason=failure.reason)
+    if inspection is None:  # below TLS, or after the handshake
+        return
+    _log_faults(server, route, inspection, failure_reason=failure.reason)
     profile = server.snapshot.profile
-    if not failure.tls_errors or failure.reason in _UNLOGGED:
+    if not failure.tls_errors:
         return
     if profile.et_net_errors or server.debug:
-        name = inspection.checked_name if inspection is not None else route.host
         server.log.add(
             render.ssl_connection_failed(
                 server.log.stamp(),
                 thread=server.thread,
-                name=name,
+                name=inspection.checked_name,
                 error=tls_error_text(failure.tls_errors, profile.wording),
             )
         )

@@ -214,8 +214,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def on_headers_complete(self) -> None:
         """Judge the head and queue the request (llhttp callback)."""
         transaction, parser, server = self._transaction, self._parser, self._server
-        if parser is None:
-            return
+        assert parser is not None  # noqa: S101  a callback of this very parser
         request = transaction.request
         limits = server.snapshot.settings.limits
         refusal = request.judge(parser.get_method(), parser.get_http_version(), limits)
@@ -274,16 +273,13 @@ class ClientConnection(asyncio.BufferedProtocol):
         """The first request is answered: go on with the next, or close."""
         if self._closing:
             return
-        if self._queue and self._queue[0] is transaction:
-            self._queue.popleft()
+        self._queue.popleft()
         self.current = None
         self.origin_full = False
         if not keep:
             self._close_after(transaction)
         elif self._queue:
             self._server.loop.call_soon(self._pump)
-        elif self._last:
-            self.close()
         else:
             self.idle_since = self._server.loop.time()
             self.balance()
@@ -379,8 +375,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._reading_head:
             if isinstance(error, httptools.HttpParserInvalidMethodError) and _METHOD.match(data):
                 status = 501
-            else:
-                status = _STATUSES.get(str(error), status)
+            elif str(error) in _STATUSES:
+                status = _STATUSES[str(error)]
+                assert self._parser is not None  # noqa: S101  it has just raised this
+                self._transaction.request.method = self._parser.get_method()  # HEAD gets no page
         return bad_request(status, str(error))
 
     def _check_size(self) -> None:

@@ -2,7 +2,7 @@
 
 Rules: a request is judged once, when its head is complete, before anything is done for it. What
 llhttp lets pass is refused here: a wrong number of Hosts, versions other than 1.0 and 1.1,
-Transfer-Encoding other than exactly ``chunked``, a POST or PUT without any length. *Pure*.
+Transfer-Encoding other than exactly ``chunked``, a POST or PUT without any length, CONNECT. *Pure*.
 
 Source: RFC 9112 sections 3.2, 6.1 and 6.3; the statuses are Apache Traffic Server's (observed).
 """
@@ -55,7 +55,8 @@ class Request:
     Attributes:
         method: as sent; ``method_text`` the same as text.
         url: request target as sent.
-        path: what goes to the origin, set when the route is known; ``path_text`` the same as text.
+        path: what goes to the origin, set when the route is known; ``path_text`` the same as text,
+            ``path_logged`` as it stands in log lines.
         received: every field as it came, kept for the debug log only.
         fields: flat field list without Host, hop-by-hop and the fields below.
         forwarded_for: X-Forwarded-For so far.
@@ -76,6 +77,7 @@ class Request:
     method: bytes = b""
     method_text: str = ""
     path_text: str = ""
+    path_logged: str = ""
     received: tuple[tuple[bytes, bytes], ...] = ()
     url: bytes = b""
     path: bytes = b""
@@ -124,6 +126,8 @@ class Request:
         self.version_1_0 = version == "1.0"
         if version not in {"1.1", "1.0"}:
             return bad_request(505, f"HTTP version {version}")
+        if method == b"CONNECT":  # whoever agrees to it opens a tunnel (RFC 9110 section 9.3.6)
+            return bad_request(400, "CONNECT is for forward proxies")
         if len(self.url) > limits.max_url_bytes:
             return bad_request(414, f"request target of more than {limits.max_url_bytes} bytes")
         if self._hosts != 1 and not (self.version_1_0 and not self._hosts):

@@ -162,6 +162,7 @@ class ProxyServer:
             await self._listener.wait_closed()
         for writer in (self._json, self._keylog, self.log if self._own_log else None):
             if writer is not None:
+                writer.flush()  # so that the loop has nothing left to write meanwhile
                 await asyncio.to_thread(writer.close)
 
     async def apply(self, settings: Settings) -> None:

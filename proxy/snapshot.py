@@ -16,7 +16,7 @@ from mralab.config.settings import AllowListSource
 from mralab.errors import ConfigError
 from mralab.origin.policy import action_for
 from mralab.origin.resolve import Resolver, load_hosts
-from mralab.origin.route import OriginRoute, decode_segment
+from mralab.origin.route import OriginRoute, decode_segment, split_target
 from mralab.proxy.allowlist_csv import parse_csv
 from mralab.truststore.openssl import OriginContext
 from mralab.truststore.store import TrustStore, load_store
@@ -103,6 +103,7 @@ class Snapshot:
             ciphers=settings.effective_ciphers,
             security_level=profile.security_level,
             max_tls=profile.max_tls,
+            tls13_suites=profile.tls13_suites,
             wording=profile.wording,
             verify=mode is not VerifyMode.OFF,
             name_rule=settings.effective_name_rule,
@@ -114,6 +115,24 @@ class Snapshot:
         self.resolver = Resolver(load_hosts(settings.hosts) if settings.hosts else {})
         self.allow_list = load_allow_list(settings)
         self._destinations: dict[bytes, Destination] = {}
+
+    def route(self, url: bytes) -> tuple[Destination, bytes]:
+        """Return where a request target leads, and the path that goes there.
+
+        Args:
+            url: as the client sent it, in origin or absolute form.
+
+        Raises:
+            RouteError: it leads nowhere.
+        """
+        # A segment that is known needs no second look, and neither does what follows it, but "#".
+        if url.startswith(b"/") and b"#" not in url:
+            slash = url.find(b"/", 1)
+            known = self._destinations.get(url[1:slash])
+            if known is not None and slash > 0:
+                return known, url[slash:]
+        segment, path = split_target(url)
+        return self.destination(segment), path
 
     def destination(self, segment: bytes) -> Destination:
         """Return where a first path segment leads.

@@ -19,14 +19,15 @@ from __future__ import annotations
 import random
 from base64 import b64decode
 from binascii import Error as Base64Error
+from itertools import count
 from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from mralab.errors import RouteError
 from mralab.origin.connect import OriginAttempts
 from mralab.origin.failure import OriginFailure
 from mralab.origin.fields import pairs
 from mralab.origin.response import ResponseReader
-from mralab.origin.route import split_target
 from mralab.proxy import relay
 from mralab.proxy.answers import (
     Refusal,
@@ -53,13 +54,13 @@ if TYPE_CHECKING:
 _ALLOW_LIST_OFF: Final = render.rule_fields("", "prefix", "Allow list off")
 _FIRST_ERROR: Final = 400
 _EARLY_MAX: Final = 65_536  # bytes of another protocol kept until it is agreed on
-_getrandbits = random.getrandbits  # names log lines, guards nothing
+_PREFIX: Final = str(uuid4())[:24]  # of this process
+_counter: Final = count(random.getrandbits(40))  # names log lines, guards nothing
 
 
 def new_tracking_id() -> str:
-    """Return a random UUID (version 4) as text: four times as fast as ``uuid.uuid4``."""
-    digits = f"{_getrandbits(128):032x}"
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:]}"
+    """Return a text in the form of a UUID that no other transaction has."""
+    return f"{_PREFIX}{next(_counter) & 0xFFFFFFFFFFFF:012x}"
 
 
 class Transaction:
@@ -103,7 +104,6 @@ class Transaction:
     _attempts: OriginAttempts | None = None
     _connection: OriginConnection | None = None
     _reader: ResponseReader | None = None
-    _tunnel: Tunnel | None = None
     _pooled = False
     _chunk = False
     _early = b""
@@ -142,13 +142,13 @@ class Transaction:
             return
         self._log_received(client)
         try:
-            segment, request.path = split_target(request.url)
-            destination = snapshot.destination(segment)
+            destination, request.path = snapshot.route(request.url)
         except RouteError as exc:
             self._refuse(bad_route(str(exc)))
             return
         self.destination = destination
         request.path_text = request.path.decode("latin-1")
+        request.path_logged = render.escape(request.path_text)
         if not self._allowed(destination):
             return
         self._reach_origin(destination)
@@ -181,12 +181,8 @@ class Transaction:
     @property
     def holds_too_much(self) -> bool:
         """Whether more of the body waits here than may."""
-        return self._held > self._server.snapshot.settings.limits.replay_bytes
-
-    @property
-    def tunnel(self) -> Tunnel | None:
-        """The tunnel that this transaction has become, if it has."""
-        return self._tunnel
+        held = self._held
+        return held > 0 and held > self._server.snapshot.settings.limits.replay_bytes
 
     def hold_origin(self, held: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The client reads slowly, or reads again: pass it on to the origin."""
@@ -243,7 +239,7 @@ class Transaction:
         request = self.request
         log = self._server.log
         stamp = log.stamp()
-        line = f"{request.method_text} {render.escape(request.path_text)} HTTP/1.1"
+        line = f"{request.method_text} {request.path_logged} HTTP/1.1"
         log.add(render.send_request(stamp, self.tag, connection.destination, line))
         if self._server.debug:
             fields = [(b"Host", self._destination.route.authority), *pairs(request.fields)]
@@ -308,7 +304,7 @@ class Transaction:
         self._out.append(relay.switching_head(response, self.request.upgrade))
         self.response_flush()
         self.deadline = 0.0
-        tunnel = self._tunnel = Tunnel(connection, client, self._tunnel_ended)
+        tunnel = Tunnel(connection, client, self._tunnel_ended)
         connection.reader = tunnel
         if rest:
             tunnel.feed(rest)
@@ -338,7 +334,7 @@ class Transaction:
                 line=relay.line_1_0(line) if request.version_1_0 else line,
                 chunk=self._chunk,
                 keep_alive=request.keep_alive,
-                date=self._server.date_field(),
+                date=b"" if response.has_date else self._server.date_field(),
             )
         )
 
@@ -413,8 +409,8 @@ class Transaction:
         else:
             rule = rules.allows(request.method_text, request.path_text)
             event_fields = None if rule is None else rule.event_fields
-        url = render.escape(route.base_url + request.path_text)
-        username = self._username()
+        url = route.base_url + request.path_logged
+        username = self._username() if request.authorization else ""
         if event_fields is not None:
             log.add(
                 render.request_allowed(
@@ -598,7 +594,6 @@ class Transaction:
         self._finish(reason, detail, keep=False)
 
     def _tunnel_ended(self) -> None:
-        self._tunnel = None
         self._connection = None
         self._finish(Reason.OK, "", keep=False)
 

@@ -118,6 +118,7 @@ class OriginContext:
         ciphers: str,
         security_level: int,
         max_tls: TlsVersion,
+        tls13_suites: str = "",
         wording: ErrorWording,
         verify: bool,
         name_rule: NameRule,
@@ -136,12 +137,13 @@ class OriginContext:
             security_level: 0 to 5. With the wording of 1.1.1, level 1 means what it means there:
                 SHA-1 signatures pass, MD5 and RSA keys below 1024 bits do not.
             max_tls: highest version offered; the lowest is TLS 1.2.
+            tls13_suites: suites of TLS 1.3 in order, by their IANA names; empty: OpenSSL's own.
             wording: whose error numbers and texts the faults carry. With that of 1.1.1, an EC key
                 whose curve is spelled out instead of named is none.
             verify: False checks nothing and records nothing.
             name_rule: how names are compared.
-            action: says what to do about a fault; called in the handshake, at most once for each
-                fault and depth.
+            action: says what to do about a fault; called in the handshake for each one that OpenSSL
+                reports: one kind may come twice at one depth, as two CAs may constrain a name.
             client_cert: PEM file with our certificate and its chain, shown if the origin asks.
             client_key: PEM file with its key; None: it is in ``client_cert``.
             keylog: gets each line of the NSS key log, without line end.
@@ -159,6 +161,8 @@ class OriginContext:
         context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
         context.set_options(SSL.OP_NO_RENEGOTIATION)
         _set_ciphers(context, ciphers, security_level)
+        if tls13_suites:
+            context.set_tls13_ciphersuites(tls13_suites.encode("ascii"))
         if client_cert is not None:
             _use_client_certificate(context, client_cert, client_key or client_cert)
         if keylog is not None:
@@ -258,8 +262,6 @@ def _verify_callback(
             if tolerates(code, certificate):
                 return True
             fault = Fault(Reason.CHAIN_REFUSED, *wording_of(code, wording), depth)
-            if fault in inspection.faults:
-                return True
         inspection.faults.append(fault)
         inspection.certificates[depth] = certificate
         return action(fault) is Action.CONTINUE

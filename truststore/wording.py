@@ -258,6 +258,7 @@ TLS_COMMON_REASONS: Final[dict[str, tuple[int, int, str]]] = {
 
 #: Texts that appeared after 1.1.1, and what 1.1.1 said in the same situation.
 TLS_NEWER_TEXTS: Final[dict[str, str]] = {
+    "data length too long": "packet length too long",
     "legacy sigalg disallowed or unsupported": "wrong signature type",
     "missing supported versions extension": "unsupported protocol",
 }

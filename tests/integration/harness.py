@@ -33,15 +33,18 @@ if TYPE_CHECKING:
     from mralab.lab.pki import Credential
     from mralab.trafficlog.records import LogRecord
 
-PATIENCE_S: Final = 5.0
+PATIENCE_S: Final = 15.0
 HOST: Final = "cucm.steven.lab"
 DOMAIN: Final = "steven.lab"
-_NO_LINGER: Final = struct.pack("ii", 1, 0)
+NO_LINGER: Final = struct.pack("ii", 1, 0)
 _READ: Final = 1 << 18
 
 
 class Cut(Exception):
-    """The other side ended the connection too early. ``how`` is ``eof`` or ``reset``."""
+    """The other side ended the connection too early.
+
+    ``how`` is ``eof`` or ``reset``, or OpenSSL's name of an alert.
+    """
 
     def __init__(self, how: str, read: bytes) -> None:
         super().__init__(f"{how} after {read[-200:]!r}")
@@ -92,7 +95,7 @@ class Stream:
             size -= taken
 
     async def ending(self) -> str:
-        """Read to the end; return how it came: ``eof`` or ``reset``. The buffer has the rest."""
+        """Read to the end; return how it came, as :class:`Cut` says. The buffer has the rest."""
         try:
             while True:
                 await self.fill()
@@ -157,9 +160,9 @@ class Stream:
         return int(self._writer.get_extra_info("sockname")[1])
 
     @property
-    def is_blocked(self) -> bool:
-        """Whether the other side takes no more for now."""
-        return self._transport.get_write_buffer_size() > 0
+    def waiting(self) -> int:
+        """Bytes that the other side has not made room for yet."""
+        return self._transport.get_write_buffer_size()
 
     @property
     def _transport(self) -> asyncio.Transport:
@@ -177,7 +180,7 @@ class Stream:
         """Close by RST."""
         connection = self._writer.get_extra_info("socket")
         if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._writer.transport.abort()
 
     async def gone(self) -> None:
@@ -256,8 +259,8 @@ class TlsStream(Stream):
                 data = self.tls.read(_READ)
             except ssl.SSLWantReadError:
                 await self.read_records()
-            except ssl.SSLZeroReturnError:
-                raise Cut("eof", bytes(self.received)) from None
+            except ssl.SSLError as exc:
+                raise Cut(exc.reason or str(exc), bytes(self.received)) from None
             else:
                 if not data:
                     raise Cut("eof", bytes(self.received))

@@ -89,6 +89,34 @@ async def test_a_broken_chunk_closes_both_sides(
     assert await client.ending() == "eof"
 
 
+async def test_a_broken_chunk_cuts_an_answer_that_has_begun(proxy: Proxy, origin: Origin) -> None:
+    client = await proxy.connect()
+    client.send(request(b"POST", target(origin), _CHUNKED) + b"5\r\nhello\r\n")
+    peer = await origin.accept()
+    await peer.until(b"hello\r\n")
+    peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nwell")
+    await client.until(b"well")
+    client.send(b"xyz\r\n")
+    assert await client.ending() == "reset"
+    assert b"HTTP/1.1 400" not in client.received
+    assert await peer.ending() in ("eof", "reset")
+
+
+async def test_a_broken_chunk_behind_another_request(proxy: Proxy, origin: Origin) -> None:
+    client = await proxy.connect()
+    client.send(request(b"GET", target(origin, "/1")))
+    client.send(request(b"POST", target(origin, "/2"), _CHUNKED) + b"5\r\nhello\r\nxyz\r\n")
+    peer = await origin.accept()
+    await peer.head()
+    await settle()
+    peer.send(ok(b"one"))
+    assert (await client.answer()).body == b"one"
+    assert (await client.answer()).status == 400
+    assert await client.ending() == "eof"
+    assert await peer.nothing_comes()
+    assert origin.accepted == 1
+
+
 @pytest.mark.parametrize("flood", [b"0\r\nX: ", b"5;"], ids=["trailer", "extension"])
 async def test_endless_trailers_and_extensions(proxy: Proxy, plain: Origin, flood: bytes) -> None:
     client = await proxy.connect()
@@ -175,6 +203,21 @@ async def test_an_early_answer_reaches_a_client_that_goes_on_sending(
     assert answer.get(b"Connection") == b"close"
 
 
+async def test_an_early_answer_of_an_origin_that_reads_no_more(
+    proxy: Proxy, origin: Origin
+) -> None:
+    client = await proxy.connect()
+    client.send(request(b"POST", target(origin), b"Content-Length: 99000000"))
+    peer = await origin.accept()
+    await peer.head()
+    peer.stop_reading()
+    await flood(client, b"z" * 500_000, 60_000_000)
+    assert client.waiting
+    peer.send(b"HTTP/1.1 413 Too Large\r\nContent-Length: 3\r\n\r\nno!")
+    assert (await client.answer()).body == b"no!"
+    await client.sent()  # what it still sends is read and forgotten
+
+
 async def test_an_answer_that_begins_before_the_body_ends(proxy: Proxy, origin: Origin) -> None:
     client = await proxy.connect()
     client.send(request(b"POST", target(origin), b"Content-Length: 10") + b"01234")
@@ -231,10 +274,11 @@ async def flood(stream: Stream, piece: bytes, limit: int) -> int:
     while sent < limit:
         stream.send(piece)
         sent += len(piece)
-        try:
-            async with asyncio.timeout(0.05):
-                await stream.sent()
-        except TimeoutError:
+        waiting = -1
+        while stream.waiting and stream.waiting != waiting:  # it still moves
+            waiting = stream.waiting
+            await settle(50)
+        if stream.waiting:
             return sent
     return sent
 
@@ -325,13 +369,15 @@ async def test_an_upload_waits_for_its_origin(tmp_path: Path, ca_file: Path) -> 
 
 async def test_a_small_body_is_sent_again_with_its_request(proxy: Proxy, origin: Origin) -> None:
     client = await proxy.connect()
-    client.send(request(b"GET", target(origin), body=b"hello"))
+    await client.send_split(request(b"GET", target(origin), b"Content-Length: 9") + b"one")
     peer = await origin.accept()
-    await peer.until(b"hello")
+    await peer.until(b"one")
+    await client.send_split(b"two", b"end")
+    await peer.until(b"twoend")
     peer.close()
     peer = await origin.accept()
     await peer.head()
-    assert await peer.exactly(5) == b"hello"
+    assert await peer.exactly(9) == b"onetwoend"
     peer.send(ok(b"second"))
     assert (await client.answer()).body == b"second"
 

@@ -22,7 +22,7 @@ from mralab.config.settings import Limits, Settings, Timeouts
 if TYPE_CHECKING:
     from pathlib import Path
 
-_SHORT = 0.12
+_SHORT = 0.2
 _LONG = 30.0
 
 
@@ -92,7 +92,7 @@ async def test_an_origin_that_sends_now_and_then_is_waited_for(
         start = now()
         peer.send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n")
         for piece in (b"a", b"b", b"c", b"d", b"e", b"f"):
-            await until(now() + _SHORT / 2)
+            await until(now() + _SHORT / 4)
             peer.send(piece)
         assert (await client.answer()).body == b"abcdef"
         assert now() - start > _SHORT

@@ -22,7 +22,7 @@ from tests.integration.harness import (
 )
 
 from mralab.config.releases import VerifyMode
-from mralab.config.settings import Endpoint, Timeouts
+from mralab.config.settings import AllowListSource, Endpoint, Limits, Timeouts
 from mralab.errors import ConfigError, ServeError
 from mralab.lab.pki import KeyCache, KeyKind, root_ca
 from mralab.proxy.server import ProxyServer, bind
@@ -142,15 +142,22 @@ async def test_stop_ends_tunnels_when_time_is_up(proxy: Proxy, origin: Origin) -
     assert await peer.ending() in ("eof", "reset")
 
 
+@pytest.mark.parametrize("high_water", [131_072, 100_000_000], ids=["held", "complete"])
 async def test_stop_does_not_wait_for_a_client_that_takes_nothing(
-    tmp_path: Path, ca_file: Path, plain: Origin
+    tmp_path: Path, ca_file: Path, plain: Origin, high_water: int
 ) -> None:
-    settings = settings_for(tmp_path, ca_file, timeouts=Timeouts(linger_s=0.05))
+    settings = settings_for(
+        tmp_path,
+        ca_file,
+        timeouts=Timeouts(linger_s=0.05),
+        limits=Limits(high_water_bytes=high_water),
+    )
     async with running(settings) as proxy:
         client, peer = await under_way(proxy, plain)
         client.stop_reading()
-        peer.send(ok(b"z" * 50_000_000))
-        for _ in range(50):
+        peer.send(ok(b"z" * 30_000_000))
+        (connection,) = proxy.server.clients
+        while connection.current is not None and not connection.full:
             await settle()
         await proxy.server.stop(0.0)
         assert proxy.server.clients == set()
@@ -244,6 +251,32 @@ async def test_requests_under_way_finish_and_idle_connections_are_closed(
     assert proxy.server.status()["generation"] == 2
 
 
+async def test_a_request_keeps_the_settings_it_began_with(proxy: Proxy, origin: Origin) -> None:
+    """Also when it has to go on by another connection."""
+    client, peer = await under_way(proxy, origin)
+    await proxy.server.apply(proxy.server.settings)
+    peer.close()
+    second = await origin.accept()
+    await second.head()
+    second.send(ok())
+    assert (await client.answer()).status == 200
+    assert await second.ending() == "eof"  # verified by what was in force before
+    client.send(request(b"GET", target(origin)))
+    third = await origin.accept()
+    await third.head()
+    third.send(ok())
+    await client.answer()
+    client.send(request(b"GET", target(origin)))
+    await third.head()
+    await proxy.server.apply(proxy.server.settings)
+    third.close()  # a kept connection this time
+    fourth = await origin.accept()
+    await fourth.head()
+    fourth.send(ok())
+    assert (await client.answer()).status == 200
+    assert await fourth.ending() == "eof"
+
+
 async def test_old_tunnels_stay_and_are_listed(proxy: Proxy, origin: Origin) -> None:
     client, peer = await tunnel(proxy, origin)
     assert proxy.server.status()["old_tunnels"] == 0
@@ -299,3 +332,28 @@ async def test_status(proxy: Proxy, plain: Origin) -> None:
     assert status["transactions"] == {"ok": 1, "route-invalid": 1}
     assert status["answers"] == {"200": 1, "400": 1}
     assert status["log_lines_lost"] == 0
+
+
+async def test_the_built_in_allow_list(tmp_path: Path, ca_file: Path, plain: Origin) -> None:
+    settings = settings_for(tmp_path, ca_file, allow_list=AllowListSource.BUILT_IN)
+    async with running(settings) as proxy:
+        rules = proxy.server.status()["allow_list_rules"]
+        assert isinstance(rules, int)
+        assert rules > 0
+        client = await proxy.connect()
+        client.send(request(b"GET", target(plain)))  # no node has this port
+        assert (await client.answer()).status == 403
+        assert plain.accepted == 0
+
+
+async def test_keylog(tmp_path: Path, ca_file: Path, tls12: ssl.SSLContext) -> None:
+    keylog = tmp_path / "keys.log"
+    settings = settings_for(tmp_path, ca_file, keylog=keylog)
+    async with Origin(tls12) as origin, running(settings) as proxy:
+        origin.answer_all(ok())
+        client = await proxy.connect()
+        client.send(request(b"GET", target(origin)))
+        assert (await client.answer()).status == 200
+        await proxy.stop()
+    assert keylog.read_text().startswith("CLIENT_RANDOM ")
+    assert keylog.stat().st_mode & 0o777 == 0o600

@@ -298,6 +298,16 @@ async def test_refused_before_any_connection(
     assert plain.accepted == 0
 
 
+async def test_a_refused_head_gets_no_page(proxy: Proxy) -> None:
+    """Also where the parser gives up before it tells the method."""
+    client = await proxy.connect()
+    client.send(b"HEAD / HTTP/2.0\r\nHost: x\r\n\r\n")
+    answer = await client.answer(to_head=True)
+    assert answer.status == 505
+    assert await client.ending() == "eof"
+    assert not client.buffer
+
+
 @pytest.mark.parametrize(
     "decoded",
     [
@@ -333,6 +343,12 @@ async def test_other_targets(proxy: Proxy, plain: Origin, url: bytes) -> None:
         url %= segment(plain).encode()
     method = b"CONNECT" if url == b"vcs:8443" else b"OPTIONS"
     assert (await refused(proxy, request(method, url))).status == 400
+    assert plain.accepted == 0
+
+
+async def test_connect_opens_no_tunnel_whatever_it_names(proxy: Proxy, plain: Origin) -> None:
+    answer = await refused(proxy, request(b"CONNECT", target(plain, "/x")))
+    assert (answer.status, answer.reason) == (400, b"Invalid HTTP Request")
     assert plain.accepted == 0
 
 

@@ -208,7 +208,7 @@ async def test_a_slow_side_holds_the_other(proxy: Proxy, origin: Origin) -> None
     for ends, other in ((client, peer), (peer, client)):
         other.stop_reading()
         size = 0
-        while not ends.is_blocked and size < 60_000_000:
+        while not ends.waiting and size < 60_000_000:
             ends.send(b"z" * 500_000)
             size += 500_000
             await settle()

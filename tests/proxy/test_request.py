@@ -167,6 +167,12 @@ def test_number_of_hosts(hosts: int, version: str, status: int | None) -> None:
     assert (refusal and refusal.status) == status
 
 
+def test_connect_is_refused_even_with_a_path() -> None:
+    _, refusal = judged(method=b"CONNECT")
+    assert refusal is not None
+    assert refusal.status == 400
+
+
 @pytest.mark.parametrize("version", ["0.9", "2.0", "1.2"])
 def test_other_versions(version: str) -> None:
     _, refusal = judged(version=version)

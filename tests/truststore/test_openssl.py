@@ -67,6 +67,9 @@ if TYPE_CHECKING:
 OLD, NEW = ErrorWording.OPENSSL_1_1_1, ErrorWording.OPENSSL_3
 TLS1_2, TLS1_3 = TlsVersion.TLS1_2, TlsVersion.TLS1_3
 NAMED = (san(HOST),)
+CRL_PLACE = extension(
+    "2.5.29.31", seq(seq(tlv(0xA0, tlv(0xA0, tlv(0x86, b"http://192.0.2.1/list.crl")))))
+)
 SERVER_AUTH, CLIENT_AUTH = "1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"
 
 ROOT = authority("Lab Root")
@@ -341,13 +344,13 @@ def test_permissive_tells_that_the_first_certificate_could_not_be_verified() -> 
     ]
 
 
-def test_what_openssl_finds_twice_at_one_depth_is_told_once() -> None:
+def test_what_openssl_finds_twice_at_one_depth_is_told_twice() -> None:
     upper = constrained(0xA0, b"one.example")
     lower = constrained(0xA0, b"two.example", upper)
     context = context_for(store_of(ROOT), action=Action.CONTINUE)
     outcome = shake(context, leaf_of(lower), lower, upper)
     assert outcome.done
-    assert outcome.faults == [(47, "permitted subtree violation", 0)]
+    assert outcome.faults == [(47, "permitted subtree violation", 0)] * 2
 
 
 @pytest.mark.parametrize(
@@ -362,6 +365,7 @@ def test_what_openssl_finds_twice_at_one_depth_is_told_once() -> None:
         pytest.param((make("leaf", ROOT, extensions=NAMED, serial=-1),), (ROOT,), id="serial -1"),
         pytest.param((leaf_of(ROOT, eku(SERVER_AUTH)),), (ROOT,), id="serverAuth alone"),
         pytest.param((leaf_of(ROOT, basic_constraints(ca=True)),), (ROOT,), id="leaf is a CA"),
+        pytest.param((leaf_of(ROOT, CRL_PLACE),), (ROOT,), id="CRL named, not looked at"),
     ],
 )
 def test_good_chains(presented: tuple[Made, ...], listed: tuple[Made, ...]) -> None:
@@ -637,21 +641,27 @@ def test_the_highest_version_is_the_release_s(ours: TlsVersion, theirs: int, ver
     assert outcome.client.get_protocol_version_name() == version
 
 
-def test_ciphers_choose_which_certificate_a_node_shows() -> None:
+@pytest.mark.parametrize(
+    ("max_tls", "kinds"), [(TLS1_2, ("ECDSA", "RSA")), (TLS1_3, ("ECDSA", "ECDSA"))]
+)
+def test_ciphers_choose_which_certificate_a_node_shows_below_tls_1_3(
+    max_tls: TlsVersion, kinds: tuple[str, str]
+) -> None:
     rsa_leaf = make("rsa", RSA_ROOT, extensions=NAMED, key=rsa_key(2048))
     server = server_context(LEAF, INTERMEDIATE)
     server.use_privatekey(rsa_leaf.key)
     server.use_certificate(rsa_leaf.x509.to_cryptography())
     store = store_of(ROOT, RSA_ROOT)
-    for prefix, suite in (("", "ECDSA"), ("ECDHE-RSA-AES256-GCM-SHA384:", "RSA")):
-        context = context_for(store, ciphers=f"{prefix}EECDH:!aNULL")
+    for prefix, kind in zip(("", "ECDHE-RSA-AES256-GCM-SHA384:"), kinds, strict=True):
+        context = context_for(store, ciphers=f"{prefix}EECDH:!aNULL", max_tls=max_tls)
         inspection = HandshakeInspection(HOST, PEER, is_ip=False)
         peer = SSL.Connection(server, None)
         peer.set_accept_state()
         outcome = Outcome(inspection, context.new_connection(inspection), peer)
         run(outcome)
         assert outcome.done
-        assert (outcome.client.get_cipher_name() or "").split("-")[1] == suite
+        shown = outcome.client.get_peer_certificate(as_cryptography=True)
+        assert shown == (rsa_leaf if kind == "RSA" else LEAF).x509.to_cryptography()
 
 
 def test_each_connection_is_verified_anew() -> None:
