@@ -6,10 +6,12 @@ READY := .venv/.ready
 PIP := $(BIN)/pip --disable-pip-version-check
 # The public chains and OpenSSL's verdicts on them: docs/reference/conformance.md.
 LIMBO ?= ../shared/limbo
+FUZZ_READY := .venv/.fuzz-ready
+FUZZ_SECONDS ?= 600
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system demo test lint type cov conformance docs build lock clean
+.PHONY: help setup setup-system setup-optional demo test lint type cov conformance differential fuzz bench bench-full docs build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +29,10 @@ $(READY): requirements.lock pyproject.toml
 setup-system: ## install the Debian packages that make build needs (root or sudo)
 	tools/install-packages packages.txt
 
+setup-optional: ## install the Debian packages that make differential and bench need (root or sudo)
+	tools/install-packages packages-optional.txt
+	@echo 'Debian may have started servers among them as services, which nothing here needs.'
+
 demo: $(READY) ## show an MRA login fail with 502 and each documented fix repair it
 	$(BIN)/mralab demo
 
@@ -41,7 +47,7 @@ lint: $(READY) docs ## check style, import rules, lock files and docs
 
 type: $(READY) ## check types, strictly, in tests and tools too
 	$(BIN)/mypy -p mralab
-	$(BIN)/mypy tests tools
+	$(BIN)/mypy tests tools bench
 
 cov: $(READY) ## run the tests and check branch coverage: 95 % overall, 100 % of pure modules
 	$(BIN)/pytest -q --cov --cov-report=term --cov-report=json:build/coverage.json --cov-fail-under=95
@@ -49,6 +55,22 @@ cov: $(READY) ## run the tests and check branch coverage: 95 % overall, 100 % of
 
 conformance: $(READY) ## compare our verdicts on 9,851 public chains with OpenSSL's (LIMBO=folder)
 	PYTHONPATH=. $(BIN)/python -P -m tests.conformance.run "$(LIMBO)"
+
+differential: $(READY) ## compare us with a real Apache Traffic Server, where one is installed
+	PYTHONPATH=. $(BIN)/python -P -m tests.differential.run
+
+fuzz: $(FUZZ_READY) ## feed made-up bytes to all that takes bytes from outside (FUZZ_SECONDS for each)
+	PYTHONPATH=. $(BIN)/python -P -m tests.fuzz.run $(FUZZ_SECONDS)
+
+$(FUZZ_READY): requirements-fuzz.lock $(READY)
+	$(PIP) install --quiet --require-hashes -r requirements-fuzz.lock
+	@touch $@
+
+bench: $(READY) ## compare speed with C and C++ proxies on one core, core loads (about 13 minutes)
+	PYTHONPATH=. $(BIN)/python -P -m bench $(OPTIONS)
+
+bench-full: $(READY) ## the same with all loads (about 30 minutes)
+	PYTHONPATH=. $(BIN)/python -P -m bench --loads all $(OPTIONS)
 
 docs: $(READY) ## check links, and the form of the decision records
 	$(BIN)/python tools/check_docs.py
@@ -63,6 +85,7 @@ build: $(READY) ## build sdist and wheel; check the wheel, docker-compose.yml an
 lock: ## pin anew what pyproject.toml asks for (needs uv on the PATH)
 	uv pip compile $(UV_FLAGS) --group dev --output-file requirements.lock pyproject.toml
 	uv pip compile $(UV_FLAGS) --constraints requirements.lock --output-file requirements-runtime.lock pyproject.toml
+	uv pip compile $(UV_FLAGS) --constraints requirements.lock --group fuzz --output-file requirements-fuzz.lock
 
 clean: ## remove what the other targets made, except .venv
 	rm -rf build dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

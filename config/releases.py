@@ -77,11 +77,9 @@ CIPHERS_ECDSA_FIRST = "EECDH:EDH:HIGH:-AES256+SHA:!MEDIUM:!LOW:!3DES:!MD5:!PSK:!
 RSA_FIRST_PREFIX = "ECDHE-RSA-AES256-GCM-SHA384:"
 CIPHERS_RSA_FIRST = RSA_FIRST_PREFIX + CIPHERS_ECDSA_FIRST
 #: What the stock server offers below TLS 1.3: by strength, no SHA-1, RSA key exchange last. This
-#: string gives the suites in the order of its built-in list (observed). At security level 2 a recent
-#: OpenSSL leaves out the suites of that list with an 8-byte tag (CCM8).
-CIPHERS_ATS = (
-    "AESGCM:AESCCM:CHACHA20:ARIAGCM:HIGH:!aNULL:!PSK:!SRP:!SHA1:+CAMELLIA:+kRSA:@STRENGTH"
-)
+#: string gives the suites in the order of its built-in list (observed). At security level 2 a
+#: recent OpenSSL leaves out the suites of that list with an 8-byte tag (CCM8).
+CIPHERS_ATS = "AESGCM:AESCCM:CHACHA20:ARIAGCM:HIGH:!aNULL:!PSK:!SRP:!SHA1:+CAMELLIA:+kRSA:@STRENGTH"
 #: Its order for TLS 1.3; OpenSSL's own has ChaCha20 in the middle. Observed.
 TLS13_SUITES_ATS = "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256"
 

@@ -197,6 +197,7 @@ def _context(trust: Trust, profile: ReleaseProfile, ciphers: str, *, verify: boo
         ciphers=ciphers,
         security_level=profile.security_level,
         max_tls=profile.max_tls,
+        tls13_suites=profile.tls13_suites,
         wording=profile.wording,
         verify=verify,
         name_rule=profile.name_rule,

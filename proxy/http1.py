@@ -312,8 +312,8 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self.linger_until:
             if now >= self.linger_until:
                 self.abort()
-        elif transaction is not None:
-            if transaction.deadline and now >= transaction.deadline:
+        elif self._queue:  # the next request may be about to begin: then there is no current one
+            if transaction is not None and transaction.deadline and now >= transaction.deadline:
                 transaction.expire()
         elif self._head_since and now >= self._head_since + timeouts.client_request_s:
             self._refuse_unread(408, "the request's head did not end")
@@ -468,6 +468,8 @@ class ClientConnection(asyncio.BufferedProtocol):
             self._transport.pause_reading()
         else:
             self._transport.resume_reading()
+            if self._head_since:  # it could not go on either
+                self._head_since = self._server.loop.time()
 
     def _close_after(self, transaction: Transaction) -> None:
         """Close behind an answer; with input unread, let the client read the answer first."""

@@ -15,6 +15,7 @@ from packaging.utils import canonicalize_name
 
 ALL = Path("requirements.lock")
 RUNTIME = Path("requirements-runtime.lock")
+FUZZ = Path("requirements-fuzz.lock")
 
 _PIN = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[^ ]+)(?: ; [^\\]+)? \\")
 _HASH = re.compile(r"    --hash=sha256:[0-9a-f]{64}(?: \\)?")
@@ -52,6 +53,7 @@ def main() -> int:
     pinned, pinned_runtime = pins_of(ALL, faults), pins_of(RUNTIME, faults)
     faults += unmet(runtime + tools, pinned, ALL)
     faults += unmet(runtime, pinned_runtime, RUNTIME)
+    faults += unmet(project["dependency-groups"]["fuzz"], pins_of(FUZZ, faults), FUZZ)
     faults += [
         f"{RUNTIME}: {name}=={version}, but {ALL} has {pinned.get(name, 'none')}"
         for name, version in pinned_runtime.items()

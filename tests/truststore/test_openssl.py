@@ -55,6 +55,7 @@ from tests.truststore.handshake import (
 
 from mralab.config.releases import ErrorWording, NameRule, SubjectPolicy, TlsVersion
 from mralab.errors import ConfigError
+from mralab.lab.tlswire import client_hello
 from mralab.truststore import openssl
 from mralab.truststore.names import NameVerdict
 from mralab.truststore.openssl import MAX_INTERMEDIATES, HandshakeInspection, OriginContext
@@ -342,6 +343,14 @@ def test_permissive_tells_that_the_first_certificate_could_not_be_verified() -> 
         (21, "unable to verify the first certificate", 0),
         (62, "", 0),
     ]
+
+
+def test_suites_of_tls_1_3_keep_their_order() -> None:
+    order = "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"
+    context = context_for(store_of(ROOT), max_tls=TlsVersion.TLS1_3, tls13_suites=order)
+    hello = client_hello(bytes(shake(context, LEAF, INTERMEDIATE).sent))
+    assert hello is not None
+    assert hello.suites[:2] == (0x1303, 0x1301)
 
 
 def test_what_openssl_finds_twice_at_one_depth_is_told_twice() -> None:
