@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
@@ -11,7 +10,8 @@ from typing import TYPE_CHECKING
 from mralab.cli.output import Exit, print_columns, print_json, printable
 from mralab.cli.parsing import add_format
 from mralab.config.releases import NameRule, SubjectPolicy, UpgradePath
-from mralab.errors import ConfigError
+from mralab.errors import ConfigError, RouteError
+from mralab.origin.route import canonical_host
 
 if TYPE_CHECKING:
     import argparse
@@ -82,13 +82,13 @@ def _target(args: argparse.Namespace) -> Target:
     from mralab.diagnostics.verify import Target  # noqa: PLC0415 - OpenSSL is slow to load
 
     host, port = _split(args.origin)
-    name = args.name or host
+    name = (args.name or host).strip("[]")
+    try:
+        canonical_host(name)
+    except RouteError as exc:
+        raise ConfigError(str(exc), hint="give the name or address that CUCM advertises") from exc
     return Target(
-        host=host,
-        port=port,
-        name=name.strip("[]"),
-        name_is_ip=_is_ip(name.strip("[]")),
-        timeout_s=args.connect_timeout,
+        host=host, port=port, name=name, name_is_ip=_is_ip(name), timeout_s=args.connect_timeout
     )
 
 
@@ -171,7 +171,7 @@ def _as_json(report: OriginReport) -> dict[str, object]:
             {
                 "family": presented.family,
                 "error": presented.error,
-                "chain": [asdict(facts) for facts in presented.chain],
+                "chain": [facts.as_json() for facts in presented.chain],
                 "names": {
                     rule.value: {
                         "matched": verdict.matched,
@@ -189,7 +189,7 @@ def _as_json(report: OriginReport) -> dict[str, object]:
                 "upgrade_path": verdict.path.value if verdict.path else None,
                 "outcome": verdict.outcome.value,
                 "tls_version": verdict.version,
-                "certificate": asdict(verdict.leaf) if verdict.leaf else None,
+                "certificate": verdict.leaf.as_json() if verdict.leaf else None,
                 "code": verdict.fault.code if verdict.fault else None,
                 "depth": verdict.fault.depth if verdict.fault else None,
                 "detail": verdict.detail,

@@ -111,13 +111,26 @@ def _title_of(status: int) -> str:
     return _TITLE_502 if status == HTTPStatus.BAD_GATEWAY else HTTPStatus(status).phrase
 
 
+def start_line(refusal: Refusal, *, version_1_0: bool) -> str:
+    """Return the status line, for the log too; a client of HTTP/1.0 gets its own version."""
+    return f"HTTP/1.{0 if version_1_0 else 1} {refusal.status} {refusal.phrase}"
+
+
 def render_answer(
-    refusal: Refusal, *, date: str, server: str, keep_alive: bool, head_only: bool, lab_reason: bool
+    refusal: Refusal,
+    *,
+    line: str,
+    date: str,
+    server: str,
+    keep_alive: bool,
+    head_only: bool,
+    lab_reason: bool,
 ) -> bytes:
     """Render an answer of our own.
 
     Args:
         refusal: what to say.
+        line: its :func:`start_line`.
         date: the Date field's value.
         server: the Server field's value.
         keep_alive: whether the client connection is kept.
@@ -142,5 +155,5 @@ def render_answer(
         printable = "".join(c if " " <= c <= "~" else "?" for c in refusal.detail)
         fields.append(f"X-Lab-Reason: {refusal.reason.value}; {printable}")
     fields.append(f"Content-Length: {len(body)}")
-    head = "\r\n".join([f"HTTP/1.1 {refusal.status} {refusal.phrase}", *fields, "", ""])
+    head = "\r\n".join([line, *fields, "", ""])
     return head.encode("latin-1") + (b"" if head_only else body)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mralab.origin.failure import OriginFailure
     from mralab.proxy.transaction import Transaction
     from mralab.truststore.openssl import HandshakeInspection
-    from mralab.truststore.verdict import CertificateFacts, Fault
+    from mralab.truststore.verdict import Fault
 
 
 def transaction_record(transaction: Transaction) -> dict[str, object]:
@@ -72,20 +72,5 @@ def _fault(fault: Fault, inspection: HandshakeInspection) -> dict[str, object]:
     }
     facts = inspection.facts(fault.depth)
     if facts is not None:
-        entry["certificate"] = certificate_record(facts)
+        entry["certificate"] = facts.as_json()
     return entry
-
-
-def certificate_record(facts: CertificateFacts) -> dict[str, object]:
-    """Return a certificate's facts as plain values for JSON."""
-    return {
-        "subject": facts.subject,
-        "issuer": facts.issuer,
-        "serial": facts.serial,
-        "not_before": facts.not_before.isoformat(),
-        "not_after": facts.not_after.isoformat(),
-        "sans": list(facts.sans),
-        "key": facts.key,
-        "signature": facts.signature,
-        "sha256": facts.sha256,
-    }

@@ -35,6 +35,7 @@ from mralab.proxy.answers import (
     not_allowed,
     refusal_for,
     render_answer,
+    start_line,
 )
 from mralab.proxy.eventlog import log_failed_attempt, log_let_pass
 from mralab.proxy.request import IDEMPOTENT_METHODS, SAFE_METHODS
@@ -567,7 +568,7 @@ class Transaction:
                     stamp, reason=render.escape(refusal.detail), request=url, src=client.source
                 )
             )
-        line = f"HTTP/1.1 {refusal.status} {refusal.phrase}"
+        line = start_line(refusal, version_1_0=self.request.version_1_0)
         log.add(render.send_response(stamp, self.tag, client.destination, line))
         if refusal.status >= _FIRST_ERROR:
             log.add(
@@ -578,6 +579,7 @@ class Transaction:
         client.write(
             render_answer(
                 refusal,
+                line=line,
                 date=server.date(),
                 server=server.server_name,
                 keep_alive=keep,

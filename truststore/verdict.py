@@ -84,6 +84,20 @@ class CertificateFacts:
     sha256: str  #: fingerprint, upper case hex with colons
     self_issued: bool  #: subject equals issuer
 
+    def as_json(self) -> dict[str, object]:
+        """Return the facts as plain values for JSON; keys as in the JSON log."""
+        return {
+            "subject": self.subject,
+            "issuer": self.issuer,
+            "serial": self.serial,
+            "not_before": self.not_before.isoformat(),
+            "not_after": self.not_after.isoformat(),
+            "sans": list(self.sans),
+            "key": self.key,
+            "signature": self.signature,
+            "sha256": self.sha256,
+        }
+
 
 @dataclass(frozen=True, slots=True)
 class Fault:
