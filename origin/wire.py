@@ -39,9 +39,10 @@ def half_close(transport: asyncio.Transport) -> None:
 
 def reset(transport: asyncio.Transport) -> None:
     """End a connection at once by a reset: the peer cannot take what it has for complete."""
-    connection = transport.get_extra_info("socket")
-    if connection is not None:
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
+    with suppress(OSError, RuntimeError, ValueError):  # it may be closed already
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
 
 

@@ -178,15 +178,16 @@ class Stream:
 
     def reset(self) -> None:
         """Close by RST."""
-        connection = self._writer.get_extra_info("socket")
-        if connection is not None:
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
+        with contextlib.suppress(OSError, RuntimeError, ValueError):  # it may be closed already
+            connection = self._writer.get_extra_info("socket")
+            if connection is not None:
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, NO_LINGER)
         self._writer.transport.abort()
 
     async def gone(self) -> None:
         """Abort and wait for the transport to let go of its socket."""
         self._writer.transport.abort()
-        with contextlib.suppress(ConnectionError, TimeoutError):
+        with contextlib.suppress(OSError, TimeoutError):
             async with asyncio.timeout(PATIENCE_S):
                 await self._writer.wait_closed()
 

@@ -186,6 +186,14 @@ async def test_a_1_0_client_gets_an_end_it_can_see(
     assert got.body == b"hello"
 
 
+async def test_our_own_answer_to_a_1_0_client(proxy: Proxy) -> None:
+    client = await proxy.connect()
+    client.send(b"GET /nowhere/x HTTP/1.0\r\n\r\n")
+    assert (await client.answer()).start == b"HTTP/1.0 400 Bad Request"
+    await proxy.stop()
+    assert any('Msg="HTTP/1.0 400 Bad Request"' in line for line in proxy.lines)
+
+
 async def test_a_1_0_client_may_keep_its_connection(proxy: Proxy, plain: Origin) -> None:
     plain.answer_all(ok())
     client = await proxy.connect()

@@ -129,6 +129,24 @@ async def test_pipelined_requests_are_answered_in_order(proxy: Proxy, origin: Or
         assert (await client.answer()).body == b"/%d" % number
 
 
+async def test_deadlines_may_be_looked_at_in_any_turn(proxy: Proxy, plain: Origin) -> None:
+    """Between two requests of a pipeline there is none under way: that is not idleness."""
+    plain.answer_all(echo)
+
+    async def sweep_always() -> None:
+        while True:
+            for connection in list(proxy.server.clients):
+                connection.sweep(proxy.server.loop.time())
+            await asyncio.sleep(0)
+
+    sweeper = asyncio.ensure_future(sweep_always())
+    client = await proxy.connect()
+    client.send(b"".join(request(b"GET", target(plain, f"/{n}")) for n in range(50)))
+    for number in range(50):
+        assert (await client.answer()).body == b"/%d" % number
+    sweeper.cancel()
+
+
 async def test_pipelined_bodies(proxy: Proxy, origin: Origin) -> None:
     async def script(stream: Stream) -> None:
         while True:

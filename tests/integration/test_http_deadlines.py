@@ -119,6 +119,27 @@ async def test_a_client_that_drips_its_head(tmp_path: Path, ca_file: Path) -> No
         assert (await client.answer()).status == 408
 
 
+async def test_a_client_that_was_held_has_its_time_from_then_on(
+    tmp_path: Path, ca_file: Path, plain: Origin
+) -> None:
+    limits = Limits(max_pipelined=1)
+    async with running(with_short(tmp_path, ca_file, "client_request_s", limits=limits)) as proxy:
+        client = await proxy.connect()
+        data = request(b"GET", target(plain))
+        await client.send_split(data * 2 + data[:30])
+        client.send(data[30:])
+        peer = await plain.accept()
+        await peer.head()
+        (connection,) = proxy.server.clients
+        assert connection.held
+        await until(now() + 2 * _SHORT)
+        for number in range(3):
+            if number:
+                await peer.head()
+            peer.send(ok(b"%d" % number))
+            assert (await client.answer()).body == b"%d" % number
+
+
 async def test_a_client_that_does_not_end_its_body(
     tmp_path: Path, ca_file: Path, origin: Origin
 ) -> None:

@@ -12,6 +12,7 @@ from mralab.proxy.answers import (
     not_allowed,
     refusal_for,
     render_answer,
+    start_line,
 )
 from mralab.truststore.verdict import Reason
 
@@ -99,9 +100,11 @@ def render(
     keep_alive: bool = False,
     head_only: bool = False,
     lab_reason: bool = False,
+    version_1_0: bool = False,
 ) -> bytes:
     return render_answer(
         refusal,
+        line=start_line(refusal, version_1_0=version_1_0),
         date="now",
         server="CE_C",
         keep_alive=keep_alive,
@@ -140,6 +143,10 @@ def test_server_errors_have_a_page(reason: Reason, status: int, title: bytes) ->
 
 def test_an_empty_phrase_keeps_its_blank() -> None:
     assert render(Refusal(502, "", Reason.CHAIN_REFUSED, "")).startswith(b"HTTP/1.1 502 \r\n")
+
+
+def test_a_1_0_client_gets_its_own_version() -> None:
+    assert render(not_allowed("x"), version_1_0=True).startswith(b"HTTP/1.0 403 Forbidden\r\n")
 
 
 def test_the_answer_to_head_states_the_length_only() -> None:
