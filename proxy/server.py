@@ -8,10 +8,12 @@ One sweep looks after every deadline: no timer per request.
 from __future__ import annotations
 
 import asyncio
+import random
 import socket
 import sys
 from collections import Counter
 from email.utils import formatdate
+from itertools import count
 from typing import TYPE_CHECKING, Final
 from uuid import uuid4
 
@@ -77,6 +79,8 @@ class ProxyServer:
         self.thread = worker
         self._stride = workers
         self._txn_id = worker
+        self._tracking_prefix = str(uuid4())[:24]
+        self._tracking = count(random.getrandbits(40))  # names log lines, guards nothing
         self._own_log = log is None
         self.log = log or LogWriter(
             settings.log.event_log,
@@ -247,6 +251,10 @@ class ProxyServer:
         """Return the next Txn-id; workers share no number."""
         self._txn_id += self._stride
         return self._txn_id
+
+    def next_tracking_id(self) -> str:
+        """Return a text in the form of a UUID that no other transaction has, in no worker."""
+        return f"{self._tracking_prefix}{next(self._tracking) & 0xFFFFFFFFFFFF:012x}"
 
     def date(self) -> str:
         """Return the Date field's value, rendered once per second."""

@@ -16,12 +16,9 @@ WARNING and ERROR pair comes once per attempt, is inferred from its capture.
 
 from __future__ import annotations
 
-import random
 from base64 import b64decode
 from binascii import Error as Base64Error
-from itertools import count
 from typing import TYPE_CHECKING, Final
-from uuid import uuid4
 
 from mralab.errors import RouteError
 from mralab.origin.connect import OriginAttempts
@@ -55,13 +52,6 @@ if TYPE_CHECKING:
 _ALLOW_LIST_OFF: Final = render.rule_fields("", "prefix", "Allow list off")
 _FIRST_ERROR: Final = 400
 _EARLY_MAX: Final = 65_536  # bytes of another protocol kept until it is agreed on
-_PREFIX: Final = str(uuid4())[:24]  # of this process
-_counter: Final = count(random.getrandbits(40))  # names log lines, guards nothing
-
-
-def new_tracking_id() -> str:
-    """Return a text in the form of a UUID that no other transaction has."""
-    return f"{_PREFIX}{next(_counter) & 0xFFFFFFFFFFFF:012x}"
 
 
 class Transaction:
@@ -135,7 +125,7 @@ class Transaction:
         self.tracking_id = (
             render.escape(request.tracking_id.decode("latin-1").rstrip())
             if request.tracking_id
-            else new_tracking_id()
+            else server.next_tracking_id()
         )
         self.tag = render.tag_fields(self.number, self.tracking_id)
         if self.refusal is not None:

@@ -111,6 +111,7 @@ def test_workers_share_the_port_one_log_of_whole_lines_and_no_txn_id(
     assert len(received) == count
     ids = Counter(re.findall(r'Txn-id="(\d+)"', "\n".join(received)))
     assert set(ids.values()) == {1}
+    assert len(set(re.findall(r'TrackingID="([^"]+)"', "\n".join(received)))) == count
     assert len({re.search(r"traffic_server\[(\d+)\]", x)[1] for x in received}) == 2  # type: ignore[index]  # checked above
 
 
