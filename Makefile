@@ -8,10 +8,11 @@ PIP := $(BIN)/pip --disable-pip-version-check
 LIMBO ?= ../shared/limbo
 FUZZ_READY := .venv/.fuzz-ready
 FUZZ_SECONDS ?= 600
+SOAK_SECONDS ?= 600
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-system setup-optional demo test lint type cov conformance differential fuzz bench bench-full docs build lock clean
+.PHONY: soak help setup setup-system setup-optional demo test lint type cov conformance differential fuzz bench bench-full docs build lock clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +66,9 @@ fuzz: $(FUZZ_READY) ## feed made-up bytes to all that takes bytes from outside (
 $(FUZZ_READY): requirements-fuzz.lock $(READY)
 	$(PIP) install --quiet --require-hashes -r requirements-fuzz.lock
 	@touch $@
+
+soak: $(READY) ## ten minutes of mixed traffic: memory flat, every request accounted for (SOAK_SECONDS)
+	PYTHONPATH=. $(BIN)/python -P -m tests.soak.run --seconds $(SOAK_SECONDS)
 
 bench: $(READY) ## compare speed with C and C++ proxies on one core, core loads (about 13 minutes)
 	PYTHONPATH=. $(BIN)/python -P -m bench $(OPTIONS)
