@@ -89,8 +89,8 @@ class Presenter:
         self._print(Rule(style=style))
         if green:
             text = (
-                f"{len(results)} scenarios, {len(steps)} requests: each went as documented "
-                f"({seconds:.1f} s)."
+                f"{_count(len(results), 'scenario')}, {_count(len(steps), 'request')}: "
+                f"each went as documented ({seconds:.1f} s)."
             )
         else:
             text = "Not as documented:"
@@ -187,6 +187,10 @@ class Presenter:
             self.console.print(what)
         for line in captured.get().splitlines():
             self._file.write(f"{line.rstrip()}\n")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def _faults(result: ScenarioResult) -> list[tuple[str, str]]:
