@@ -23,7 +23,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Final, NamedTuple, cast
 from urllib.parse import unquote
 
 from mralab.config.faults import shown
@@ -52,6 +52,8 @@ _URL = re.compile(
 # RFC 3986, 3.3: path characters, percent-escapes whole.
 _PATH = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 # No dot segment without one of these.
+_KEPT_ANSWERS: Final = 1024  # answers of one origin's rules that are kept
+_KEPT_PATH: Final = 256  # characters of a path whose answer is kept
 _MAYBE_DOTTED = re.compile(r"[%\\]|/\.")
 _NEVER = r"(?!)"
 _PARAMETERS = re.compile(r";[^/]*")
@@ -129,7 +131,7 @@ class AllowList:
 class OriginRules:
     """The rules of one origin: one compiled alternation for each method that a rule names."""
 
-    __slots__ = ("_by_method", "_other_methods")
+    __slots__ = ("_answered", "_by_method", "_other_methods")
 
     def __init__(self, rules: Iterable[AllowRule]) -> None:
         """Compile the rules, in their order."""
@@ -140,6 +142,7 @@ class OriginRules:
             for method in named
         }
         self._other_methods = _Alternation([rule for rule in ordered if rule.methods is None])
+        self._answered: dict[tuple[str, str], AllowRule | None] = {}
 
     def allows(self, method: str, path: str) -> AllowRule | None:
         """Return the first rule that allows a request, ``None`` if there is none.
@@ -148,8 +151,19 @@ class OriginRules:
             method: as sent; methods are case-sensitive (RFC 9110, 9.1).
             path: origin form as forwarded, with or without query.
         """
-        rules = self._by_method.get(method, self._other_methods)
         written = path.partition("?")[0]
+        try:
+            return self._answered[method, written]
+        except KeyError:
+            rule = self._look(method, written)
+        if len(written) <= _KEPT_PATH:
+            if len(self._answered) >= _KEPT_ANSWERS:  # paths come from clients: bounded
+                self._answered.clear()
+            self._answered[method, written] = rule
+        return rule
+
+    def _look(self, method: str, written: str) -> AllowRule | None:
+        rules = self._by_method.get(method, self._other_methods)
         rule = rules.first(written)
         if rule is None or not _MAYBE_DOTTED.search(written):
             return rule

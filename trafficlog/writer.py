@@ -248,7 +248,7 @@ class LineWriter(ABC):
         if done >= len(report):
             self._reported += lost
         total = data.count(b"\n")
-        written = data.count(b"\n", 0, max(done - len(report), 0))
+        written = total if error is None else data.count(b"\n", 0, max(done - len(report), 0))
         if error is not None:
             self._reason = os.strerror(error.errno or 0)
             self._failed += total - written

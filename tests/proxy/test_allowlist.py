@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mralab.errors import ConfigError
 from mralab.origin.route import OriginRoute
 from mralab.proxy.allowlist import AllowList, AllowRule, Match, resolved_path
+from mralab.proxy.allowlist_csv import parse_csv
 
 CUCM = OriginRoute("steven.lab", "https", "cucm.steven.lab", 8443)
 GET = frozenset({"GET"})
@@ -299,3 +300,16 @@ def test_resolved_path_has_no_dot_segment(path: str) -> None:
         assert resolved.startswith("/")
         assert not {".", ".."} & set(resolved.split("/"))
         assert resolved_path(resolved.replace("%", "%25")) == resolved.replace("%", "%25")
+
+
+def test_answers_that_are_kept_stay_right_when_there_are_too_many_to_keep() -> None:
+    rules = parse_csv(
+        "Url,Deployment,HttpMethods,MatchType,Description\n"
+        'https://cucm.steven.lab:8443/yes,,"GET",prefix,\n',
+        "rules",
+    ).for_origin(CUCM)
+    for number in range(3000):
+        for _ in range(2):
+            assert rules.allows("GET", f"/yes/{number}?{number}") is not None
+            assert rules.allows("GET", f"/no/{number}") is None
+            assert rules.allows("POST", f"/yes/{number}") is None
