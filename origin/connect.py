@@ -172,7 +172,8 @@ class OriginAttempts:
             address = self._addresses[(self.made - 1) % len(self._addresses)]
             # Known before it stands: whoever gives up now cuts it off from us.
             connection = self._connection = self._new_connection(address)
-            await self._loop.create_connection(lambda: connection, address, route.port)
+            dialled = self._resolver.dialled(address)
+            await self._loop.create_connection(lambda: connection, dialled, route.port)
         except OriginNameError as exc:
             self._give_up(OriginFailure(Reason.NAME_NOT_RESOLVED, str(exc)))
         except OSError as exc:

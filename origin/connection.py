@@ -65,8 +65,8 @@ class OriginConnection(asyncio.BufferedProtocol):
     Attributes:
         key: what the pool files it under.
         generation: number of the snapshot it was verified under.
-        address: peer address as text.
-        port: peer port.
+        address: the origin's address as text.
+        port: its port.
         source: ``Src-ip`` and ``Src-port`` of this origin for the log.
         destination: ``Dst-ip`` and ``Dst-port`` likewise.
         let_pass: faults that the policy let pass, if there were any.
@@ -108,7 +108,7 @@ class OriginConnection(asyncio.BufferedProtocol):
             generation: number of the snapshot in force.
             wire: the loop's write queue.
             opener: who hears how far the connection has come.
-            address: the address that is dialled.
+            address: the origin's address, for log and messages.
         """
         self.key = key
         self.generation = generation
@@ -229,9 +229,6 @@ class OriginConnection(asyncio.BufferedProtocol):
 
     def _take_transport(self, transport: asyncio.BaseTransport) -> Opener | None:
         self._transport = cast("asyncio.Transport", transport)
-        peer = transport.get_extra_info("peername")
-        if peer is not None:  # else the origin has reset the connection already
-            self.address = str(peer[0])
         self.source = src_fields(self.address, self.port)
         self.destination = dst_fields(self.address, self.port)
         opener = self._opener

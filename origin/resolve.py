@@ -5,6 +5,9 @@ Rules:
 * An IP literal is its own address; nothing is looked up for it.
 * Static names come from a file in hosts(5) form. A name is looked for as written first, so that
   ``h`` and ``h.`` may lead to two nodes; if it is not there, without regard to case and final dot.
+* A line whose name is an IP literal is a redirect (lab extension): what resolves to that address,
+  or is written as it, is dialled at the line's address, while the log goes on showing it. So an
+  estate keeps its real addresses in a lab on loopback. Redirects are not followed twice.
 * Addresses keep the order of the file or of the resolver, each once.
 * Reading a file is the only I/O besides the look-up; :func:`parse_hosts` is *pure*.
 """
@@ -28,16 +31,23 @@ if TYPE_CHECKING:
 class Resolver:
     """Looks hosts up. Holds the static names of one snapshot; keeps no answers."""
 
-    __slots__ = ("_as_written", "_canonical")
+    __slots__ = ("_as_written", "_canonical", "_redirects")
 
     def __init__(self, hosts: Mapping[str, tuple[str, ...]]) -> None:
         """Take static names as :func:`load_hosts` gives them."""
         self._as_written = hosts
+        self._redirects: dict[str, str] = {}
         canonical: dict[str, tuple[str, ...]] = {}
         for name, addresses in hosts.items():
             key = canonical_host(name)
+            if _is_address(key):
+                self._redirects[key] = addresses[0]
             canonical[key] = tuple(dict.fromkeys((*canonical.get(key, ()), *addresses)))
         self._canonical = canonical
+
+    def dialled(self, address: str) -> str:
+        """Return where a connection to this address goes: elsewhere only if a line says so."""
+        return self._redirects.get(address, address)
 
     async def resolve(self, host: str, port: int) -> list[str]:
         """Return the addresses of a host, at least one.
@@ -128,12 +138,12 @@ def _faults_in(address: str, names: list[str]) -> list[str]:
         faults.append(f"address {shown(address)} has no name")
     for name in names:
         try:
-            canonical_host(name)
+            canonical = canonical_host(name)
         except RouteError as fault:
             faults.append(str(fault))
         else:
-            if _is_address(name):
-                faults.append(f"name {shown(name)} is an address")
+            if _is_address(canonical) and len(names) > 1:
+                faults.append(f"{shown(name)} is an address, and not alone behind its redirect")
     return faults
 
 

@@ -381,6 +381,25 @@ async def test_ip_literals(
     assert seen.peers[0].hello.server_name is None
 
 
+async def test_a_redirected_address_is_verified_and_logged_as_the_address(
+    visit: Visitor, leaf: Credential, tmp_path: Path
+) -> None:
+    hosts = tmp_path / "redirects"
+    hosts.write_text("127.0.0.1 10.48.36.215\n10.48.36.215 other.steven.lab\n")
+    seen = await visit(leaf, host="10.48.36.215", hosts=hosts)
+    assert seen.answer.status == 502
+    assert "WARNING: SNI (10.48.36.215) not in certificate. Action=Terminate " in str(
+        seen.proxy.lines
+    )
+    assert all((verdict.server, verdict.ip) == ("10.48.36.215",) * 2 for verdict in seen.verdicts)
+    visit.forget_log()
+    seen = await visit(leaf, host="other.steven.lab", hosts=hosts)
+    assert {(verdict.server, verdict.ip) for verdict in seen.verdicts} == {
+        ("other.steven.lab", "10.48.36.215")
+    }
+    assert 'Dst-ip="10.48.36.215"' in "".join(seen.proxy.lines)
+
+
 # -- texts, alerts and depths
 
 

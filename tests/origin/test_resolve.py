@@ -42,7 +42,7 @@ def test_names_keep_their_spelling_and_all_of_their_addresses() -> None:
 
 
 def test_all_faults_at_once_with_their_lines() -> None:
-    text = "127.0.0.1 ok.lab\n127.1 a\n\n127.0.0.1\nx y@z -\nfe80::1%eth0 b\n10.0.0.1 10.0.0.2\n"
+    text = "127.0.0.1 ok.lab\n127.1 a\n\n127.0.0.1\nx y@z -\nfe80::1%eth0 b\n127.0.0.1 10.0.0.2 b\n"
     with pytest.raises(ConfigFaults) as caught:
         parse_hosts(text, "hosts")
     assert str(caught.value).split("\n") == [
@@ -52,7 +52,7 @@ def test_all_faults_at_once_with_their_lines() -> None:
         "hosts:5: host 'y@z' has user information",
         "hosts:5: host '-' is not a DNS name or an IP address",
         'hosts:6: "fe80::1%eth0" is not an IP address',
-        'hosts:7: name "10.0.0.2" is an address',
+        'hosts:7: "10.0.0.2" is an address, and not alone behind its redirect',
     ]
 
 
@@ -99,6 +99,17 @@ async def test_answered_without_the_system(
 ) -> None:
     monkeypatch.delattr(asyncio.BaseEventLoop, "getaddrinfo")
     assert await Resolver(parse_hosts(HOSTS, "hosts")).resolve(host, 8443) == addresses
+
+
+async def test_redirect_says_where_an_address_is_dialled_and_not_what_it_is() -> None:
+    resolver = Resolver(
+        parse_hosts("127.48.36.215 10.48.36.215\n10.48.36.215 cucm.steven.lab\n", "hosts")
+    )
+    assert await resolver.resolve("cucm.steven.lab", 8443) == ["10.48.36.215"]
+    assert await resolver.resolve("10.48.36.215", 8443) == ["10.48.36.215"]
+    assert resolver.dialled("10.48.36.215") == "127.48.36.215"
+    assert resolver.dialled("10.48.36.216") == "10.48.36.216"
+    assert resolver.dialled("127.48.36.215") == "127.48.36.215"
 
 
 async def test_the_system_answers_for_other_names() -> None:
