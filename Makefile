@@ -27,7 +27,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-setup-system: ## install the Debian packages that make build needs (root or sudo)
+setup-system: ## install the Debian packages that make build and some tests need (root or sudo)
 	tools/install-packages packages.txt
 
 setup-optional: ## install the Debian packages that make differential and bench need (root or sudo)

@@ -8,7 +8,6 @@ Paths in the file are relative to the file's folder, paths in flags to the worki
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +23,7 @@ from mralab.config.schema import (
     find_table,
 )
 from mralab.config.settings import Endpoint, Limits, LogSettings, Settings, Timeouts
+from mralab.config.tomlfile import parse_toml, read_toml
 from mralab.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
     from mralab.config.lines import KeyPath
     from mralab.config.schema import Setting
-
-MAX_FILE_BYTES = 1_048_576  #: a longer file is not a configuration
-_TOML_PLACE = re.compile(r" \(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,8 +135,8 @@ def _from_file(file: Path, faults: list[ConfigFault]) -> list[_Given]:
     from mralab.config.lines import key_lines, line_of  # noqa: PLC0415 - quick start without file
 
     try:
-        text = _text_of(file)
-        table = _parse(file, text)
+        text = read_toml(file, "name a TOML file; `mralab config init` writes one")
+        table = parse_toml(text, str(file))
     except ConfigFaults as exc:
         faults += exc.faults
         return []
@@ -157,47 +154,6 @@ def _from_file(file: Path, faults: list[ConfigFault]) -> list[_Given]:
         else:
             items[setting.key] = _Given(setting, written, value, where, file.parent)
     return list(items.values())
-
-
-def _text_of(file: Path) -> str:
-    hint = "name a TOML file; `mralab config init` writes one"
-    try:
-        if file.exists() and not file.is_file():
-            raise ConfigFaults([ConfigFault(str(file), "", "is not a file", hint)])
-        with file.open("rb") as stream:
-            data = stream.read(MAX_FILE_BYTES + 1)
-    except (OSError, ValueError) as exc:
-        why = (exc.strerror or str(exc)) if isinstance(exc, OSError) else "not a possible path"
-        raise ConfigFaults([ConfigFault(str(file), "", f"cannot be read: {why}", hint)]) from exc
-    if len(data) > MAX_FILE_BYTES:
-        message = f"is longer than {MAX_FILE_BYTES} bytes"
-        raise ConfigFaults([ConfigFault(str(file), "", message, hint)])
-    try:
-        return data.decode("utf-8").replace("\r\n", "\n")
-    except UnicodeDecodeError as exc:
-        line = data.count(b"\n", 0, exc.start) + 1
-        fault = ConfigFault(f"{file}:{line}", "", "not UTF-8 text", "save the file as UTF-8")
-        raise ConfigFaults([fault]) from exc
-
-
-def _parse(file: Path, text: str) -> dict[str, Any]:
-    import tomllib  # noqa: PLC0415 - a proxy without a file starts 9 ms sooner
-
-    hint = "write it as TOML: key = value, text in quotes"
-    try:
-        return tomllib.loads(text)
-    except RecursionError as exc:
-        fault = ConfigFault(str(file), "", "is nested too deeply", hint)
-        raise ConfigFaults([fault]) from exc
-    except ValueError as exc:  # tomllib's own error, and int()'s for a number without end
-        message = str(exc)
-        place = _TOML_PLACE.search(message)
-        line = place.group(1) if place else None
-        if place and line is None:
-            line = str(text.count("\n") + 1)
-        where = f"{file}:{line}" if line else str(file)
-        message = _TOML_PLACE.sub("", message)
-        raise ConfigFaults([ConfigFault(where, "", f"not TOML: {message}", hint)]) from exc
 
 
 def _entries(table: Mapping[str, Any]) -> list[tuple[KeyPath, object]]:
@@ -261,7 +217,7 @@ def _conflicts(values: Mapping[str, object], given: Mapping[str, _Given]) -> lis
             hint = "give them two ports"
             fault(addresses[-1], f"proxy and admin listener both want {listen}", hint)
     writers: dict[object, str] = {}
-    for key in ("log.event_log", "log.json_log", "keylog"):
+    for key in ("log.event_log", "log.json_log", "keylog", "pcap"):
         file = values.get(key)
         if file is not None and file in writers:
             fault(key, f"{writers[file]} goes to the same file", "name two files")

@@ -195,6 +195,13 @@ SETTINGS: tuple[Setting, ...] = (
         '"keys.log"',
     ),
     Setting(
+        "pcap",
+        values.OUTPUT_FILE,
+        "Capture of both legs (pcapng), for Wireshark; with keylog it holds the keys, too.",
+        "--pcap",
+        '"lab.pcapng"',
+    ),
+    Setting(
         "x_lab_reason",
         values.SWITCH,
         "Add X-Lab-Reason, the cause in one line, to answers of our own (lab extension).",

@@ -110,6 +110,7 @@ class Settings:
     workers: int = 1
     loop: str = "uvloop"  #: "uvloop" or "asyncio"
     keylog: Path | None = None  #: NSS key log file
+    pcap: Path | None = None  #: capture of both legs, pcapng
     x_lab_reason: bool = False  #: add X-Lab-Reason to answers of our own (lab extension)
     state_dir: Path | None = None  #: admin token and run file; None is a folder of the user's
     log: LogSettings = field(default_factory=LogSettings)

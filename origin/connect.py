@@ -22,11 +22,15 @@ from mralab.truststore.verdict import Reason
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Awaitable, Callable
 
     from mralab.origin.resolve import Resolver
     from mralab.origin.route import OriginRoute
     from mralab.origin.wire import WriteQueue
     from mralab.truststore.openssl import OriginContext
+
+    #: Connects a protocol to address and port: ``loop.create_connection``, or what stands for it.
+    Connect = Callable[[Callable[[], asyncio.BufferedProtocol], str, int], Awaitable[object]]
 
 
 class AttemptsClient(Protocol):
@@ -56,6 +60,7 @@ class OriginAttempts:
     __slots__ = (
         "_addresses",
         "_client",
+        "_connect",
         "_connection",
         "_context",
         "_generation",
@@ -81,8 +86,10 @@ class OriginAttempts:
         loop: asyncio.AbstractEventLoop,
         retries: int,
         timeout_s: float,
+        connect: Connect | None = None,
     ) -> None:
         """Prepare the attempts; :meth:`start` makes the first."""
+        self._connect: Connect = connect or loop.create_connection
         self._client: AttemptsClient | None = None
         self._route = route
         self._context = context
@@ -173,7 +180,7 @@ class OriginAttempts:
             # Known before it stands: whoever gives up now cuts it off from us.
             connection = self._connection = self._new_connection(address)
             dialled = self._resolver.dialled(address)
-            await self._loop.create_connection(lambda: connection, dialled, route.port)
+            await self._connect(lambda: connection, dialled, route.port)
         except OriginNameError as exc:
             self._give_up(OriginFailure(Reason.NAME_NOT_RESOLVED, str(exc)))
         except OSError as exc:

@@ -1,44 +1,46 @@
 r"""Header fields: which of them a proxy passes on, drops or writes itself.
 
-Rules: fields stay bytes and keep their order and spelling. A message's fields are one flat list,
-``name``, ``b": "``, ``value``, ``b"\r\n"`` and so on, ready to be joined. What to do with a
-spelling is learnt once. *Pure*: no I/O here.
+Rules: fields stay bytes and keep their order and spelling. A message's fields are a list of lines,
+``b"Name: value"`` each, ready to be joined by line ends. What to do with a spelling is learnt once,
+and so is a whole line: most lines of a node or a client come again and again. *Pure*: no I/O here.
 
 Source: RFC 9110 section 7.6.1 (Connection and the fields it names), RFC 9112 sections 6 and 7.
 """
 
 from __future__ import annotations
 
+import re
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-COLON: Final = b": "
 CRLF: Final = b"\r\n"
-_WIDTH = 4  # list entries per field
 
 
 class Kind(IntEnum):
     """What a field means to the proxy."""
 
-    PASS = 0  #: end to end: passed on as it is
-    DROP = 1  #: hop by hop: ends here
-    CONTENT_LENGTH = 2
-    TRANSFER_ENCODING = 3
-    CONNECTION = 4
-    HOST = 5
-    FORWARDED_FOR = 6
-    VIA = 7
-    CLIENT_IP = 8
-    UPGRADE = 9
-    AUTHORIZATION = 10
-    TRACKING_ID = 11
-    MAX_FORWARDS = 12
-    EXPECT = 13
-    DATE = 14
-    AGE = 15
+    __hash__ = int.__hash__  # Enum's own is Python code
+
+    ODD = 0  #: of a line only: not in the plain form, so llhttp has to look at it
+    PASS = 1  #: end to end: passed on as it is
+    DROP = 2  #: hop by hop: ends here
+    CONTENT_LENGTH = 3
+    TRANSFER_ENCODING = 4
+    CONNECTION = 5
+    HOST = 6
+    FORWARDED_FOR = 7
+    VIA = 8
+    CLIENT_IP = 9
+    UPGRADE = 10
+    AUTHORIZATION = 11
+    TRACKING_ID = 12
+    MAX_FORWARDS = 13
+    EXPECT = 14
+    DATE = 15
+    AGE = 16
 
 
 _KINDS: Final = {
@@ -72,7 +74,14 @@ _NOT_IN_TRAILERS: Final = frozenset({b"cookie", b"set-cookie", b"trailer", b"www
 _NOT_REMOVABLE: Final = frozenset({b"close", b"keep-alive", b"host", b"content-length"})
 
 _LEARNT_MAX: Final = 2000
+_LEARNT_LINE_BYTES: Final = 128
 _learnt: dict[bytes, Kind] = {}
+_learnt_lines: dict[bytes, Kind] = {}
+#: The plain form of a line: one blank behind the colon, a value, none behind it. llhttp takes each
+#: such line and gives back the same name and value (tests/origin/test_fields.py).
+_PLAIN_LINE: Final = re.compile(
+    rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): [!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?"
+)
 
 
 def kind_of(name: bytes) -> Kind:
@@ -83,6 +92,40 @@ def kind_of(name: bytes) -> Kind:
             _learnt.clear()
         kind = _learnt[name] = _KINDS.get(name.lower(), Kind.PASS)
     return kind
+
+
+def _look_at_line(line: bytes) -> Kind:
+    """Return what to do with a line that is not learnt yet; learn it if it is short."""
+    match = _PLAIN_LINE.fullmatch(line)
+    if match is None:
+        return Kind.ODD
+    kind = kind_of(match[1])
+    if len(line) <= _LEARNT_LINE_BYTES:
+        if len(_learnt_lines) >= _LEARNT_MAX:
+            _learnt_lines.clear()
+        _learnt_lines[line] = kind
+    return kind
+
+
+def line_kinds(lines: list[bytes]) -> list[Kind]:
+    """Return what to do with each line of a head, without its start line and line ends."""
+    learnt = _learnt_lines.get
+    return [learnt(line) or _look_at_line(line) for line in lines]
+
+
+def line_of(name: bytes, value: bytes) -> bytes:
+    """Return a field as a line, without its line end."""
+    return name + b": " + value
+
+
+def name_of(line: bytes) -> bytes:
+    """Return the name of a line."""
+    return line[: line.index(b":")]
+
+
+def value_of(line: bytes) -> bytes:
+    """Return the value of a line."""
+    return line[line.index(b":") + 2 :]
 
 
 _KEEP_ALIVE: Final = [b"keep-alive"]
@@ -96,19 +139,15 @@ def list_members(value: bytes) -> list[bytes]:
 
 
 def drop(fields: list[bytes], names: Collection[bytes]) -> None:
-    """Remove fields from a flat list, in place; ``names`` are lower case."""
-    kept: list[bytes] = []
-    for start in range(0, len(fields), _WIDTH):
-        if fields[start].lower() not in names:
-            kept += fields[start : start + _WIDTH]
-    fields[:] = kept
+    """Remove fields from a list of lines, in place; ``names`` are lower case."""
+    fields[:] = [line for line in fields if name_of(line).lower() not in names]
 
 
 def drop_named(fields: list[bytes], options: list[bytes]) -> bool:
     """Remove from ``fields`` those that a ``Connection`` field names.
 
     Args:
-        fields: flat list of one message, changed in place.
+        fields: lines of one message, changed in place.
         options: what Connection lists, lower case.
 
     Returns:
@@ -128,5 +167,5 @@ def passes_in_trailer(name: bytes) -> bool:
 
 
 def pairs(fields: list[bytes]) -> list[tuple[bytes, bytes]]:
-    """Return a flat list as (name, value) pairs, for the debug log."""
-    return list(zip(fields[0::_WIDTH], fields[2::_WIDTH], strict=True))
+    """Return lines as (name, value) pairs, for the debug log."""
+    return [(name_of(line), value_of(line)) for line in fields]

@@ -6,6 +6,9 @@ body after HEAD, 204 and 304, the number of interim responses and the size of a 
 the end of a response make the connection unusable, never part of another response. No socket
 here: bytes in, calls out.
 
+A head as nodes send it (whole, each line in the plain form, a length) is taken apart by lines;
+every other one by llhttp, with the same result (:mod:`mralab.origin.plainhead`).
+
 Source: RFC 9112 sections 6.3, 7 and 9.2; RFC 9110 section 15.2.
 """
 
@@ -17,15 +20,15 @@ import httptools
 
 from mralab.origin.failure import OriginFailure
 from mralab.origin.fields import (
-    COLON,
-    CRLF,
     Kind,
     drop,
     drop_named,
     kind_of,
+    line_of,
     list_members,
     passes_in_trailer,
 )
+from mralab.origin.plainhead import plain_head
 from mralab.truststore.verdict import Reason
 
 _PASS = Kind.PASS
@@ -42,10 +45,10 @@ _BODYLESS = frozenset({204, 304})
 _INFORMATIONAL = 100  # first status there is
 _FINAL = 200  # first final status
 _NO_CONTENT = 204
+_NOT_MODIFIED = 304
 _MAX_INTERIM = 32
 _MAX_FIELDS = 1000
 _MAX_LENGTH = 2**63 - 1  # llhttp counts to twice that, clients often do not
-_WIDTH = 4  # entries of the flat field list per field
 
 
 class ResponseSink(Protocol):
@@ -86,7 +89,7 @@ class ResponseReader:
     Attributes:
         status: status code of the latest head.
         reason: reason phrase as sent.
-        fields: flat field list of the latest head, hop-by-hop fields left out.
+        fields: lines of the latest head, hop-by-hop fields left out.
         length: Content-Length, or -1.
         chunked: whether the body comes in chunks.
         until_close: whether the origin's end of connection ends the body.
@@ -150,7 +153,7 @@ class ResponseReader:
         self.status = 0
         self.refusal = ""
         self.trailers: list[bytes] = []
-        self._parser: httptools.HttpResponseParser | None = httptools.HttpResponseParser(self)
+        self._parser: httptools.HttpResponseParser | None = None  # until a head needs one
 
     # parser callbacks, in the order they come
 
@@ -174,7 +177,7 @@ class ResponseReader:
         kind = kind_of(name)
         if self.head_seen:
             if not self.complete and passes_in_trailer(name):
-                self.trailers += (name, COLON, value, CRLF)
+                self.trailers.append(line_of(name, value))
             return
         if kind is _PASS:
             pass
@@ -195,7 +198,7 @@ class ResponseReader:
         elif kind is _UPGRADE:
             self._upgrade = value
             return
-        self.fields += (name, COLON, value, CRLF)
+        self.fields.append(line_of(name, value))
 
     def on_headers_complete(self) -> None:
         """Judge the head and hand it on (llhttp callback)."""
@@ -210,7 +213,7 @@ class ResponseReader:
         self.version_1_0 = version == "1.0"
         if version not in {"1.1", "1.0"}:
             self._refuse(f"HTTP version {version}")
-        if len(self.fields) > _MAX_FIELDS * _WIDTH:
+        if len(self.fields) > _MAX_FIELDS:
             self._refuse(f"more than {_MAX_FIELDS} header fields")
         if self._head_bytes > self._max_head_bytes < sum(map(len, self.fields)):
             self._refuse(f"more than {self._max_head_bytes} bytes of header fields")
@@ -275,7 +278,7 @@ class ResponseReader:
             self._left -= len(data)
             self.complete = self._left == 0
             sink.response_body(data)
-        else:
+        elif self._parser is not None or not self._take_plain_head(data, sink):
             self._parse(data, sink)
 
     def flush(self) -> None:
@@ -315,9 +318,34 @@ class ResponseReader:
         self._sink = None
         self._parser = None
 
+    def _take_plain_head(self, data: bytes, sink: ResponseSink) -> bool:
+        """Take a final head that is whole and in the plain form, and what follows it.
+
+        Returns:
+            Whether it was one; if not, nothing has happened.
+        """
+        end = data.find(b"\r\n\r\n")
+        head = plain_head(data[:end]) if 0 < end < self._max_head_bytes else None
+        if head is None:
+            return False
+        bodyless = self._no_body_expected or head.status == _NOT_MODIFIED
+        if head.length < 0 and not bodyless:
+            return False
+        self.status, self.reason, self.fields, self.length, self.has_date, self.has_age = head
+        self.chunked = self.until_close = self.version_1_0 = False
+        self.bodyless = bodyless
+        self.reusable = self.head_seen = True
+        sink.response_head(self)
+        self._left = 0 if bodyless else self.length
+        self.complete = self._left == 0
+        if end + 4 < len(data):
+            self.feed(data[end + 4 :])
+        return True
+
     def _parse(self, data: bytes, sink: ResponseSink) -> None:
         parser = self._parser
-        assert parser is not None  # noqa: S101  cut only together with the sink
+        if parser is None:
+            parser = self._parser = httptools.HttpResponseParser(self)
         self._head_bytes += len(data)
         try:
             parser.feed_data(data)

@@ -21,7 +21,7 @@ from mralab.config.settings import Endpoint
 from mralab.origin.wire import READ_BUFFER, half_close, reset
 from mralab.proxy.answers import bad_request
 from mralab.proxy.relay import ForwardedFields
-from mralab.proxy.request import Request
+from mralab.proxy.request import Request, plain_request
 from mralab.proxy.transaction import Transaction
 from mralab.trafficlog.render import dst_fields, src_fields
 
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from mralab.proxy.server import ProxyServer
     from mralab.proxy.tunnel import Tunnel
 
-_FIELD_WIDTH: Final = 4  # entries of a flat field list per field
 _METHOD: Final = re.compile(rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |$)")
 #: What llhttp says where another status than 400 is due.
 _STATUSES: Final = {
@@ -121,7 +120,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         self.source = src_fields(address, port)
         self.destination = dst_fields(address, port)
         self.forwarded = ForwardedFields(address, server.via)
-        self.idle_since = server.loop.time()
+        self.idle_since = server.now
         self._parser = httptools.HttpRequestParser(self)
         server.clients.add(self)
 
@@ -139,7 +138,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         elif self._last:
             if self._reading is not None:
                 self._reading.add_early_bytes(bytes(READ_BUFFER[:nbytes]))
-        else:
+        elif self._head_bytes or not self._take_plain_request(bytes(READ_BUFFER[:nbytes])):
             self._parse(READ_BUFFER[:nbytes])
             if self._queue:
                 self._pump()
@@ -218,7 +217,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         request = transaction.request
         limits = server.snapshot.settings.limits
         refusal = request.judge(parser.get_method(), parser.get_http_version(), limits)
-        if refusal is None and len(request.fields) > limits.max_header_fields * _FIELD_WIDTH:
+        if refusal is None and len(request.fields) > limits.max_header_fields:
             refusal = bad_request(431, f"more than {limits.max_header_fields} header fields")
         if self._head_bytes > limits.max_header_bytes < request.size:
             refusal = self._too_long(request)
@@ -281,8 +280,9 @@ class ClientConnection(asyncio.BufferedProtocol):
         elif self._queue:
             self._server.loop.call_soon(self._pump)
         else:
-            self.idle_since = self._server.loop.time()
-            self.balance()
+            self.idle_since = self._server.now
+            if self.held:
+                self.balance()
 
     def close(self) -> None:
         """End the connection in order; a client that does not take the rest has no more than time.
@@ -350,6 +350,37 @@ class ClientConnection(asyncio.BufferedProtocol):
         transaction = self._reading
         assert transaction is not None  # noqa: S101  llhttp begins each message
         return transaction
+
+    def _take_plain_request(self, data: bytes) -> bool:
+        """Take data that is one whole request without a body, in the form that clients send.
+
+        Returns:
+            Whether it was one; if not, nothing has happened.
+        """
+        reading, server = self._reading, self._server
+        if (
+            (reading is not None and not reading.request_complete)
+            or server.debug
+            or data.find(b"\r\n\r\n") != len(data) - 4
+        ):
+            return False
+        request = plain_request(data[:-4], server.snapshot.settings.limits)
+        if request is None:
+            return False
+        transaction = self._reading = Transaction(self, server, request)
+        transaction.request_complete = True
+        if server.draining:
+            request.keep_alive = False
+            self._last = True
+        queue = self._queue
+        queue.append(transaction)
+        if len(queue) == 1:
+            self.current = transaction
+            self.idle_since = 0.0
+            transaction.begin()
+        else:
+            self.balance()
+        return True
 
     def _parse(self, data: memoryview) -> None:
         self._head_bytes += len(data)

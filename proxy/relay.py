@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from mralab.origin.fields import CRLF
+from mralab.trafficlog.render import escape
 
 if TYPE_CHECKING:
     from mralab.origin.response import ResponseReader
@@ -22,36 +23,36 @@ if TYPE_CHECKING:
 _LAST_CHUNK: Final = b"0\r\n\r\n"
 _CONTROLS: Final = bytes(range(32)) + b"\x7f"
 _STATUS_LINES_MAX: Final = 1000
-_status_lines: dict[tuple[int, bytes], bytes] = {}
+_HEAD_END: Final = b"\r\n\r\n"
+_KEPT: Final = b"Connection: keep-alive\r\n\r\n"
+_CLOSED: Final = b"Connection: close\r\n\r\n"
+_status_lines: dict[tuple[int, bytes], StatusLine] = {}
 
 
-def request_head(request: Request, host_line: bytes, forwarded: ForwardedFields) -> bytes:
+def request_head(request: Request, host_lines: bytes, forwarded: ForwardedFields) -> bytes:
     """Render the head that goes to the origin.
 
     Args:
         request: the client's request; its field list holds no hop-by-hop fields.
-        host_line: rest of the request line and the Host field, rendered once per origin.
+        host_lines: rest of the request line and the Host field, rendered once per origin.
         forwarded: what this client connection adds.
     """
-    parts = [request.method, b" ", request.path, host_line]
-    parts += request.fields
+    parts = [request.method + b" " + request.path + host_lines, *request.fields]
     if request.chunked:
-        parts.append(b"Transfer-Encoding: chunked\r\n")
+        parts.append(b"Transfer-Encoding: chunked")
     if request.upgrade:
-        parts.append(b"Connection: Upgrade\r\nUpgrade: " + request.upgrade + CRLF)
+        parts += (b"Connection: Upgrade", b"Upgrade: " + request.upgrade)
     if not request.client_ip:
         parts.append(forwarded.client_ip)
     if request.forwarded_for:
-        parts.append(
-            b"X-Forwarded-For: " + request.forwarded_for + b", " + forwarded.address + CRLF
-        )
+        parts.append(b"X-Forwarded-For: " + request.forwarded_for + b", " + forwarded.address)
     else:
         parts.append(forwarded.forwarded_for)
     if request.via:
-        parts.append(b"Via: " + request.via + b", " + forwarded.via + b"\r\n\r\n")
+        parts.append(b"Via: " + request.via + b", " + forwarded.via + _HEAD_END)
     else:
         parts.append(forwarded.via_end)
-    return b"".join(parts)
+    return CRLF.join(parts)
 
 
 class ForwardedFields:
@@ -62,20 +63,30 @@ class ForwardedFields:
     def __init__(self, address: str, via: bytes) -> None:
         """Render for a client's address and our hop's ``Via`` member."""
         self.address = address.encode("ascii")
-        self.client_ip = b"Client-ip: " + self.address + CRLF
-        self.forwarded_for = b"X-Forwarded-For: " + self.address + CRLF
+        self.client_ip = b"Client-ip: " + self.address
+        self.forwarded_for = b"X-Forwarded-For: " + self.address
         self.via = via
-        self.via_end = b"Via: " + via + b"\r\n\r\n"
+        self.via_end = b"Via: " + via + _HEAD_END
 
 
-def status_line(status: int, reason: bytes) -> bytes:
-    """Return a status line with its CRLF; control bytes in the phrase are left out."""
+class StatusLine:
+    """A status line, rendered once: as it is sent, and as it stands in the log."""
+
+    __slots__ = ("line", "text")
+
+    def __init__(self, status: int, reason: bytes) -> None:
+        """Render; control bytes in the phrase are left out."""
+        self.line = b"HTTP/1.1 %d %b" % (status, reason.translate(None, _CONTROLS))
+        self.text = escape(self.line.decode("latin-1"))
+
+
+def status_line(status: int, reason: bytes) -> StatusLine:
+    """Return a status line."""
     line = _status_lines.get((status, reason))
     if line is None:
         if len(_status_lines) >= _STATUS_LINES_MAX:  # phrases come from origins: bounded
             _status_lines.clear()
-        line = b"HTTP/1.1 %d %b\r\n" % (status, reason.translate(None, _CONTROLS))
-        _status_lines[(status, reason)] = line
+        line = _status_lines[(status, reason)] = StatusLine(status, reason)
     return line
 
 
@@ -86,18 +97,18 @@ def line_1_0(line: bytes) -> bytes:
 
 def interim_head(response: ResponseReader) -> bytes:
     """Render a 1xx for the client."""
-    return b"".join([status_line(response.status, response.reason), *response.fields, CRLF])
+    line = status_line(response.status, response.reason).line
+    return CRLF.join([line, *response.fields, CRLF])
 
 
 def switching_head(response: ResponseReader, protocol: bytes) -> bytes:
     """Render the 101 that opens a tunnel."""
-    return b"".join(
+    return CRLF.join(
         [
-            status_line(response.status, response.reason),
+            status_line(response.status, response.reason).line,
             *response.fields,
-            b"Connection: Upgrade\r\nUpgrade: ",
-            protocol,
-            b"\r\n\r\n",
+            b"Connection: Upgrade",
+            b"Upgrade: " + protocol + _HEAD_END,
         ]
     )
 
@@ -114,16 +125,15 @@ def response_head(
         keep_alive: whether the client connection is kept.
         date: a Date field, used if the origin sent none.
     """
-    parts = [line]
-    parts += response.fields
+    parts = [line, *response.fields]
     if not response.has_date:
         parts.append(date)
     if not response.has_age:
-        parts.append(b"Age: 0\r\n")
+        parts.append(b"Age: 0")
     if chunk:
-        parts.append(b"Transfer-Encoding: chunked\r\n")
-    parts.append(b"Connection: keep-alive\r\n\r\n" if keep_alive else b"Connection: close\r\n\r\n")
-    return b"".join(parts)
+        parts.append(b"Transfer-Encoding: chunked")
+    parts.append(_KEPT if keep_alive else _CLOSED)
+    return CRLF.join(parts)
 
 
 def chunk_of(data: bytes) -> bytes:
@@ -135,4 +145,4 @@ def last_chunk(trailers: list[bytes]) -> bytes:
     """Return the last chunk with its trailer fields."""
     if not trailers:
         return _LAST_CHUNK
-    return b"".join([b"0\r\n", *trailers, CRLF])
+    return CRLF.join([b"0", *trailers, CRLF])

@@ -4,6 +4,9 @@ Rules: a request is judged once, when its head is complete, before anything is d
 llhttp lets pass is refused here: a wrong number of Hosts, versions other than 1.0 and 1.1,
 Transfer-Encoding other than exactly ``chunked``, a POST or PUT without any length, CONNECT. *Pure*.
 
+A head as clients send it (whole, each line in the plain form, no body) is taken apart by lines
+(:func:`plain_request`); every other one by llhttp, with the same result.
+
 Source: RFC 9112 sections 3.2, 6.1 and 6.3; the statuses are Apache Traffic Server's (observed).
 """
 
@@ -13,14 +16,16 @@ import re
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mralab.origin.fields import (
-    COLON,
-    CRLF,
     Kind,
     drop,
     drop_named,
     kind_of,
+    line_kinds,
+    line_of,
     list_members,
+    name_of,
     passes_in_trailer,
+    value_of,
 )
 from mralab.proxy.answers import Refusal, bad_request
 from mralab.truststore.verdict import Reason
@@ -31,7 +36,6 @@ if TYPE_CHECKING:
     from mralab.config.settings import Limits
 
 _PASS = Kind.PASS
-_WIDTH: Final = 4  # entries of the flat field list per field
 _NEEDS_LENGTH: Final = frozenset({b"POST", b"PUT"})
 _COUNTS_HOPS: Final = frozenset({b"OPTIONS", b"TRACE"})
 #: Methods that may be sent a second time: they change nothing (RFC 9110 section 9.2.1).
@@ -58,7 +62,7 @@ class Request:
         path: what goes to the origin, set when the route is known; ``path_text`` the same as text,
             ``path_logged`` as it stands in log lines.
         received: every field as it came, kept for the debug log only.
-        fields: flat field list without Host, hop-by-hop and the fields below.
+        fields: lines without Host, hop-by-hop and the fields below.
         forwarded_for: X-Forwarded-For so far.
         via: Via so far.
         client_ip: whether the client sent Client-ip itself.
@@ -108,9 +112,9 @@ class Request:
         kind = kind_of(name)
         if self.head_complete:
             if passes_in_trailer(name):
-                self.trailers += (name, COLON, value, CRLF)
+                self.trailers.append(line_of(name, value))
         elif kind is _PASS or _TAKERS[kind](self, value):
-            self.fields += (name, COLON, value, CRLF)
+            self.fields.append(line_of(name, value))
 
     def judge(self, method: bytes, version: str, limits: Limits) -> Refusal | None:
         """Complete the head; return why it is refused, if it is.
@@ -169,8 +173,9 @@ class Request:
         hops = int(text.lstrip(b"0")[:_MAX_HOP_DIGITS] or b"0")
         if hops == 0:
             return Refusal(200, "OK", Reason.OK, "Max-Forwards: 0 is answered by the proxy")
-        names = [name.lower() for name in self.fields[::_WIDTH]]
-        self.fields[names.index(b"max-forwards") * _WIDTH + 2] = b"%d" % (hops - 1)
+        names = [name_of(line) for line in self.fields]
+        index = [name.lower() for name in names].index(b"max-forwards")
+        self.fields[index] = line_of(names[index], b"%d" % (hops - 1))
         return None
 
     def _judge_connection(self) -> None:
@@ -258,6 +263,7 @@ def _end_here(_request: Request, _value: bytes) -> bool:
 
 
 _TAKERS_BY_KIND: Final[dict[Kind, _Taker]] = {
+    Kind.ODD: _end_here,  # a line's kind, never a name's
     Kind.PASS: _pass_on,
     Kind.DROP: _end_here,
     Kind.CONTENT_LENGTH: Request._take_length,
@@ -277,3 +283,62 @@ _TAKERS_BY_KIND: Final[dict[Kind, _Taker]] = {
 }
 #: What becomes of a field of each kind, by the kind's number: whether it passes on as it is.
 _TAKERS: Final = tuple(_TAKERS_BY_KIND[kind] for kind in Kind)
+
+#: What a plain request asks for: nothing that has a body or another rule of its own.
+_PLAIN_START: Final = re.compile(
+    rb"(GET|HEAD|DELETE) ((?:http://[A-Za-z0-9._-]+(?::[0-9]+)?)?/[!\"$-~]*) HTTP/1\.1"
+)
+_METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
+#: Kinds of fields that a plain request may have, beside those that pass.
+_PLAIN_KINDS: Final = frozenset(
+    {
+        Kind.HOST,
+        Kind.FORWARDED_FOR,
+        Kind.VIA,
+        Kind.CLIENT_IP,
+        Kind.AUTHORIZATION,
+        Kind.TRACKING_ID,
+        Kind.DATE,
+        Kind.AGE,
+    }
+)
+
+
+def plain_request(head: bytes, limits: Limits) -> Request | None:
+    """Read and judge a whole head in the plain form, in one go.
+
+    Args:
+        head: from the request line to before the empty line's end, line ends left in between.
+        limits: bounds in force.
+
+    Returns:
+        What :meth:`Request.judge` would have let pass with the same result; None if llhttp has to
+        look at it.
+    """
+    line, *lines = head.split(b"\r\n")
+    start = _PLAIN_START.fullmatch(line)
+    if (
+        start is None
+        or len(lines) > limits.max_header_fields
+        or len(head) > limits.max_header_bytes
+    ):
+        return None
+    method, url = start.groups()
+    if len(url) > limits.max_url_bytes:
+        return None
+    request = Request()
+    kinds = line_kinds(lines)
+    for kind, field in zip(kinds, lines, strict=True):
+        if kind is _PASS:
+            request.fields.append(field)
+        elif kind in _PLAIN_KINDS:
+            if _TAKERS[kind](request, value_of(field)):
+                request.fields.append(field)
+        elif kind is not Kind.CONNECTION or value_of(field).lower() != b"keep-alive":
+            return None
+    if request._hosts != 1 or not _HOST.fullmatch(request._host):
+        return None
+    request.method, request.method_text = method, _METHODS[method]
+    request.url = url
+    request.head_complete = True
+    return request

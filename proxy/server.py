@@ -22,15 +22,19 @@ from mralab.config.xconfiguration import change_detail
 from mralab.errors import ServeError
 from mralab.origin.pool import OriginPool
 from mralab.origin.wire import WriteQueue
+from mralab.proxy.capture import Capture
 from mralab.proxy.http1 import ClientConnection
 from mralab.proxy.jsonlog import transaction_record
 from mralab.proxy.snapshot import Snapshot
 from mralab.trafficlog import render
-from mralab.trafficlog.capture import KeyLogWriter
-from mralab.trafficlog.writer import JsonLogWriter, LogWriter
+from mralab.trafficlog.capture import CaptureWriter, KeyLogWriter
+from mralab.trafficlog.writer import JsonLogWriter, LineWriter, LogWriter
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from mralab.config.settings import Settings
+    from mralab.origin.connect import Connect
     from mralab.proxy.transaction import Transaction
     from mralab.truststore.store import TrustStore
     from mralab.truststore.verdict import Reason
@@ -46,6 +50,7 @@ class ProxyServer:
         snapshot: what requests are judged by now.
         loop: the running event loop, from :meth:`start` on.
         wire: the loop's write queue.
+        connect: how to connect to an origin if not by the loop itself.
         pool: idle origin connections.
         clients: open client connections.
         log: the event log.
@@ -53,6 +58,9 @@ class ProxyServer:
         thread: n of ``[ET_NET n]``.
         draining: whether the proxy is ending.
         ended: transactions by how they ended.
+        now: loop time of the latest sweep; near enough where seconds are counted.
+        response_deadline: loop time at which an origin that moves now has had its time.
+        request_deadline: likewise a client in its request.
     """
 
     loop: asyncio.AbstractEventLoop
@@ -90,6 +98,8 @@ class ProxyServer:
         )
         self._json: JsonLogWriter | None = None
         self._keylog: KeyLogWriter | None = None
+        self._capture: Capture | None = None
+        self.connect: Connect | None = None
         self.pool = OriginPool(max_idle_per_origin=settings.limits.max_idle_origin_connections)
         self.clients: set[ClientConnection] = set()
         self.ended: Counter[Reason] = Counter()
@@ -121,6 +131,10 @@ class ProxyServer:
         if settings.keylog is not None:
             self._keylog = KeyLogWriter(settings.keylog)
             self._keylog.attach(self.loop)
+        if settings.pcap is not None:
+            capture = Capture(settings.pcap, worker=self.thread, workers=self._stride)
+            capture.writer.attach(self.loop)
+            self._capture, self.connect = capture, capture.connect
         if settings.log.json_log is not None:
             self._json = JsonLogWriter(settings.log.json_log)
             self._json.attach(self.loop)
@@ -131,7 +145,7 @@ class ProxyServer:
             if listener is None:
                 listener = bind(endpoint, shared=self._stride > 1)
             self._listener = await self.loop.create_server(
-                lambda: ClientConnection(self), sock=listener, backlog=_BACKLOG
+                self._client_factory(), sock=listener, backlog=_BACKLOG
             )
         except OSError as exc:
             raise ServeError(
@@ -164,8 +178,8 @@ class ProxyServer:
             self._sweeper.cancel()
         if self._listener is not None:
             await self._listener.wait_closed()
-        for writer in (self._json, self._keylog, self.log if self._own_log else None):
-            if writer is not None:
+        for writer in self._writers():
+            if writer is not self.log or self._own_log:
                 writer.flush()  # so that the loop has nothing left to write meanwhile
                 await asyncio.to_thread(writer.close)
 
@@ -188,15 +202,13 @@ class ProxyServer:
 
     def reopen_logs(self) -> None:
         """Open the log files anew, after an outside tool has moved them away."""
-        for writer in (self.log, self._json, self._keylog):
-            if writer is not None:
-                writer.reopen()
+        for writer in self._writers():
+            writer.reopen()
 
     def sync_logs(self) -> None:
         """Wait until every line so far is in its file: for a lab that reads it next."""
-        for writer in (self.log, self._json, self._keylog):
-            if writer is not None:
-                writer.sync()
+        for writer in self._writers():
+            writer.sync()
 
     # -- what is in force
 
@@ -262,11 +274,11 @@ class ProxyServer:
         if second != self._date_second:
             self._date_second = second
             self._date = formatdate(usegmt=True)
-            self._date_field = f"Date: {self._date}\r\n".encode("ascii")
+            self._date_field = f"Date: {self._date}".encode("ascii")
         return self._date
 
     def date_field(self) -> bytes:
-        """Return a Date field with its CRLF."""
+        """Return a Date field as a line."""
         self.date()
         return self._date_field
 
@@ -300,24 +312,55 @@ class ProxyServer:
             return False
         return True
 
+    def _writers(self) -> list[LineWriter | CaptureWriter]:
+        """Return the writers of all files, the event log's last."""
+        capture = None if self._capture is None else self._capture.writer
+        writers = (self._json, self._keylog, capture, self.log)
+        return [writer for writer in writers if writer is not None]
+
+    def _client_factory(self) -> Callable[[], asyncio.BufferedProtocol]:
+        """Return what the loop makes of each client that connects."""
+        capture = self._capture
+        if capture is None:
+            return lambda: ClientConnection(self)
+        return lambda: capture.client(ClientConnection(self))
+
     def _build(self, settings: Settings, generation: int) -> Snapshot:
-        keylog = self._keylog
-        return Snapshot(settings, generation, keylog=None if keylog is None else keylog.add_secret)
+        return Snapshot(settings, generation, keylog=self._secret_taker())
+
+    def _secret_taker(self) -> Callable[[bytes], None] | None:
+        """Return what takes each line of the TLS key log; a capture keeps them, too."""
+        keylog, capture = self._keylog, self._capture
+        if keylog is None or capture is None:
+            return None if keylog is None else keylog.add_secret
+
+        def take(line: bytes) -> None:
+            keylog.add_secret(line)
+            capture.add_secret(line)
+
+        return take
 
     def _take(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         settings = self._settings = snapshot.settings
         profile = snapshot.profile
         self.debug = settings.log.debug
-        self.response_timeout_s = settings.timeouts.response_timeout_s
-        self.request_timeout_s = settings.timeouts.client_request_s
         self._sweep_every = min(_SWEEP_S, _shortest(settings) / 4)
+        self._tick()
         self.server_name = "CE_C" if profile.is_expressway else "ATS/9.2"
         self.via = f"http/1.1 vcs[{_HOP_ID}] ({profile.via_product})".encode("ascii")
         self.pool.change(snapshot.generation)
 
+    def _tick(self) -> float:
+        """Render the deadlines of all that moves until the next sweep: none comes too early."""
+        now = self.now = self.loop.time()
+        timeouts = self.snapshot.settings.timeouts
+        self.response_deadline = now + self._sweep_every + timeouts.response_timeout_s
+        self.request_deadline = now + self._sweep_every + timeouts.client_request_s
+        return now
+
     def _sweep(self) -> None:
-        now = self.loop.time()
+        now = self._tick()
         for client in list(self.clients):
             client.sweep(now)
         self.pool.sweep(now - self.snapshot.settings.timeouts.pool_idle_s)

@@ -37,17 +37,17 @@ class Destination:
         route: where the requests go.
         key: scheme, host and port, for the pool.
         rules: the allow list's rules for this origin; None if the allow list is off.
-        host_line: end of the request line and the Host field.
+        host_lines: end of the request line and the Host field.
     """
 
-    __slots__ = ("host_line", "key", "route", "rules")
+    __slots__ = ("host_lines", "key", "route", "rules")
 
     def __init__(self, route: OriginRoute, rules: OriginRules | None) -> None:
         """Render what ``route`` needs."""
         self.route = route
         self.key = (route.scheme, route.host, route.port)
         self.rules = rules
-        self.host_line = b" HTTP/1.1\r\nHost: " + route.authority + b"\r\n"
+        self.host_lines = b" HTTP/1.1\r\nHost: " + route.authority
 
 
 class Snapshot:

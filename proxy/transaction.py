@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from mralab.proxy.request import Request
     from mralab.proxy.server import ProxyServer
     from mralab.proxy.snapshot import Destination, Snapshot
+    from mralab.trafficlog.render import Stamp
     from mralab.truststore.openssl import HandshakeInspection
 
 _ALLOW_LIST_OFF: Final = render.rule_fields("", "prefix", "Allow list off")
@@ -131,7 +132,8 @@ class Transaction:
         if self.refusal is not None:
             self._refuse(self.refusal)
             return
-        self._log_received(client)
+        stamp = server.log.stamp()
+        self._log_received(client, stamp)
         try:
             destination, request.path = snapshot.route(request.url)
         except RouteError as exc:
@@ -140,9 +142,15 @@ class Transaction:
         self.destination = destination
         request.path_text = request.path.decode("latin-1")
         request.path_logged = render.escape(request.path_text)
-        if not self._allowed(destination):
+        if not self._allowed(destination, stamp):
             return
-        self._reach_origin(destination)
+        connection = server.pool.take(destination.key)
+        if connection is None:
+            self._connect()
+        else:
+            self._pooled = True
+            self._log_sent(connection, stamp)
+            self.origin_ready(connection)
 
     def add_body(self, data: bytes) -> None:
         """Take a piece of the request's body."""
@@ -227,20 +235,7 @@ class Transaction:
 
     def origin_connected(self, connection: OriginConnection) -> None:
         """TCP stands: log *Send Request*."""
-        request = self.request
-        log = self._server.log
-        stamp = log.stamp()
-        line = f"{request.method_text} {request.path_logged} HTTP/1.1"
-        log.add(render.send_request(stamp, self.tag, connection.destination, line))
-        if self._server.debug:
-            fields = [(b"Host", self._destination.route.authority), *pairs(request.fields)]
-            start = b"%b %b HTTP/1.1" % (request.method, request.path)
-            block = render.http_message(start, fields)
-            log.add(
-                render.debug_message(
-                    stamp, Verb.SEND_REQUEST, self.tag, connection.destination, block
-                )
-            )
+        self._log_sent(connection, self._server.log.stamp())
 
     def origin_ready(self, connection: OriginConnection) -> None:
         """A connection is established: send the request."""
@@ -259,7 +254,7 @@ class Transaction:
             upgrade_asked=bool(request.upgrade),
             max_head_bytes=self._server.snapshot.settings.limits.max_response_header_bytes,
         )
-        data = relay.request_head(request, self._destination.host_line, client.forwarded)
+        data = relay.request_head(request, self._destination.host_lines, client.forwarded)
         if self._body:
             data += self._take_body()
         self._touch()
@@ -267,7 +262,8 @@ class Transaction:
         connection.serve(reader, data)
         if client.full:
             connection.hold(True)
-        client.balance()
+        if client.held:
+            client.balance()
 
     def attempt_failed(self, failure: OriginFailure) -> None:
         """Log an attempt that failed; another one or the end follows."""
@@ -311,14 +307,13 @@ class Transaction:
             return
         request = self.request
         self.status = response.status
-        self._log_response(client, connection, response)
+        line = self._log_response(client, connection, response).line
         delimited = response.bodyless or response.length >= 0
         self._chunk = not delimited and not request.version_1_0
         if not delimited and request.version_1_0:
             request.keep_alive = False
         if not self.request_complete:
             request.keep_alive = False  # the client is told so now, and that binds
-        line = relay.status_line(response.status, response.reason)
         self._out.append(
             relay.response_head(
                 response,
@@ -356,7 +351,7 @@ class Transaction:
         keep = self.request.keep_alive and self.request_complete
         if connection is not None:
             if response.reusable and self.request_complete and not self._body:
-                self._server.pool.give(connection, self._server.loop.time())
+                self._server.pool.give(connection, self._server.now)
             else:
                 connection.close()
         self._finish(Reason.OK, "", keep=keep)
@@ -391,7 +386,7 @@ class Transaction:
         assert destination is not None  # noqa: S101  nothing reaches an origin without one
         return destination
 
-    def _allowed(self, destination: Destination) -> bool:
+    def _allowed(self, destination: Destination, stamp: Stamp) -> bool:
         """Ask the allow list and log what it says."""
         request, log = self.request, self._server.log
         route, rules = destination.route, destination.rules
@@ -405,7 +400,7 @@ class Transaction:
         if event_fields is not None:
             log.add(
                 render.request_allowed(
-                    log.stamp(),
+                    stamp,
                     reason="In allow list",
                     username=username,
                     deployment="1",
@@ -417,7 +412,7 @@ class Transaction:
             return True
         log.add(
             render.request_denied(
-                log.stamp(),
+                stamp,
                 reason="Not in allow list",
                 username=username,
                 deployment="1",
@@ -438,15 +433,6 @@ class Transaction:
             return ""
         return render.escape(name.decode("utf-8", "replace"))
 
-    def _reach_origin(self, destination: Destination) -> None:
-        connection = self._server.pool.take(destination.key)
-        if connection is None:
-            self._connect()
-        else:
-            self._pooled = True
-            self.origin_connected(connection)
-            self.origin_ready(connection)
-
     def _connect(self) -> None:
         server = self._server
         snapshot = self.snapshot or server.snapshot
@@ -459,6 +445,7 @@ class Transaction:
             loop=server.loop,
             retries=snapshot.settings.effective_retries,
             timeout_s=snapshot.settings.timeouts.connect_timeout_s,
+            connect=server.connect,
         )
         attempts.start(self)
         self.deadline = attempts.deadline
@@ -493,13 +480,12 @@ class Transaction:
     def _touch(self) -> None:
         """Somebody moved: the time to wait for the next move begins again."""
         server = self._server
-        self.deadline = server.loop.time() + (
-            server.response_timeout_s if self.request_complete else server.request_timeout_s
+        self.deadline = (
+            server.response_deadline if self.request_complete else server.request_deadline
         )
 
-    def _log_received(self, client: ClientConnection) -> None:
+    def _log_received(self, client: ClientConnection, stamp: Stamp) -> None:
         request, log = self.request, self._server.log
-        stamp = log.stamp()
         url = render.escape(request.url.decode("latin-1"))
         line = f"{request.method_text} {url} {'HTTP/1.0' if request.version_1_0 else 'HTTP/1.1'}"
         log.add(render.receive_request(stamp, self.tag, client.source, line))
@@ -511,22 +497,36 @@ class Transaction:
                 render.debug_message(stamp, Verb.RECEIVE_REQUEST, self.tag, client.source, block)
             )
 
+    def _log_sent(self, connection: OriginConnection, stamp: Stamp) -> None:
+        request, log = self.request, self._server.log
+        line = f"{request.method_text} {request.path_logged} HTTP/1.1"
+        log.add(render.send_request(stamp, self.tag, connection.destination, line))
+        if self._server.debug:
+            fields = [(b"Host", self._destination.route.authority), *pairs(request.fields)]
+            start = b"%b %b HTTP/1.1" % (request.method, request.path)
+            block = render.http_message(start, fields)
+            log.add(
+                render.debug_message(
+                    stamp, Verb.SEND_REQUEST, self.tag, connection.destination, block
+                )
+            )
+
     def _log_response(
         self, client: ClientConnection, connection: OriginConnection, response: ResponseReader
-    ) -> None:
+    ) -> relay.StatusLine:
         log = self._server.log
         stamp = log.stamp()
-        line = relay.status_line(response.status, response.reason)[:-2].decode("latin-1")
-        message = render.escape(line)
-        log.add(render.receive_response(stamp, self.tag, connection.source, message))
-        log.add(render.send_response(stamp, self.tag, client.destination, message))
+        line = relay.status_line(response.status, response.reason)
+        log.add(render.receive_response(stamp, self.tag, connection.source, line.text))
+        log.add(render.send_response(stamp, self.tag, client.destination, line.text))
         if self._server.debug:
-            block = render.http_message(line.encode("latin-1"), pairs(response.fields))
+            block = render.http_message(line.line, pairs(response.fields))
             for verb, peer in (
                 (Verb.RECEIVE_RESPONSE, connection.source),
                 (Verb.SEND_RESPONSE, client.destination),
             ):
                 log.add(render.debug_message(stamp, verb, self.tag, peer, block))
+        return line
 
     def _refuse_for(self, reason: Reason, detail: str) -> None:
         snapshot = self.snapshot or self._server.snapshot

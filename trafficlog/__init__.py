@@ -7,5 +7,6 @@
 ``parse``     text to records
 ``linefile``  a file that takes whole lines, with rotation
 ``writer``    batches from the event loop to a thread that owns the file
-``capture``   the TLS key log
+``pcapng``    a capture as bytes: TCP frames made up around what was carried, blocks
+``capture``   the capture file and the TLS key log
 """

@@ -32,8 +32,8 @@ def _open(path: Path) -> int:
     return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, _MODE)
 
 
-def _write_all(fd: int, data: bytes) -> tuple[int, OSError | None]:
-    """Write ``data``; return how much of it got there and what stopped it."""
+def write_all(fd: int, data: bytes) -> tuple[int, OSError | None]:
+    """Write ``data``, waiting for a slow reader; return how much got there and what stopped it."""
     view = memoryview(data)
     done = 0
     while done < len(data):
@@ -121,7 +121,7 @@ class LineFile:
         if self._is_stale or self._was_rotated():
             self.reopen()
         ended = b"\n" if self._is_torn else b""
-        done, error = _write_all(self._fd, ended + data)
+        done, error = write_all(self._fd, ended + data)
         done -= len(ended)
         if done >= 0:
             self._is_torn = done > 0 and data[done - 1 : done] != b"\n"

@@ -1,9 +1,9 @@
-"""Log lines from the event loop to a thread that owns the file.
+"""Log lines, or other pieces of a file, from the event loop to a thread that owns the file.
 
-Rules: the loop never waits for the log. :meth:`LineWriter.add` appends to a list; 50 ms after the
-first line, or at 64 KiB, the list goes to the thread, which joins, encodes and writes it. Lines
+Rules: the loop never waits for the file. :meth:`BatchWriter.add` appends to a list; 50 ms after the
+first piece, or at 64 KiB, the list goes to the thread, which joins, encodes and writes it. Pieces
 that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep) are
-lost and counted, and one line says so when writing works again; nothing is ever raised for them.
+lost and counted, and the file says so when writing works again; nothing is ever raised for them.
 Everything but the thread itself is called from one thread, the loop's. Made by the process that
 writes: a thread does not survive a fork.
 """
@@ -19,7 +19,7 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime
 from enum import Enum
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from mralab.trafficlog.linefile import LineFile
 from mralab.trafficlog.render import Stamp, StampSecond, escape, lines_lost
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
-#: Longest time a line waits for others, in seconds. Lab default.
+#: Longest time a piece waits for others, in seconds. Lab default.
 BATCH_DELAY_S: Final = 0.05
-#: Characters after which a batch goes at once. Lab default.
+#: Characters or bytes after which a batch goes at once. Lab default.
 BATCH_SIZE: Final = 65_536
-#: Characters after which the thread adds no further batch to one write. Lab default.
+#: Size after which the thread adds no further batch to one write. Lab default.
 WRITE_SIZE: Final = 1_048_576
-#: Characters handed over and not yet written, above which batches are lost. Lab default.
+#: Size handed over and not yet written, above which batches are lost. Lab default.
 PENDING_SIZE: Final = 33_554_432
-#: How long :meth:`LineWriter.close` waits for a reader that does not read. Lab default.
+#: How long :meth:`BatchWriter.close` waits for a reader that does not read. Lab default.
 CLOSE_TIMEOUT_S: Final = 5.0
 
 
@@ -46,96 +46,81 @@ class _Command(Enum):
     STOP = "stop"
 
 
-_Batch = tuple[list[str], int]  # lines and their size in characters
 _Order = _Command | threading.Event  # an event is set when its turn comes
 
+Piece = TypeVar("Piece", str, bytes)
+"""What a file is written in: text of whole lines, or bytes of whole blocks."""
 
-def _count(lines: list[str]) -> int:
-    return sum(text.count("\n") for text in lines)
+
+class BatchFile(Protocol):
+    """The file, of which the thread itself needs no more than this."""
+
+    def reopen(self) -> None:
+        """Open it by its name again."""
+
+    def close(self) -> None:
+        """Bring it to disk and close it."""
 
 
-class LineWriter(ABC):
-    """Whole lines in batches to a file, without ever holding up the caller."""
+class BatchWriter(ABC, Generic[Piece]):
+    """Pieces in batches to a file, without ever holding up the caller."""
 
-    def __init__(
-        self,
-        path: Path | None,
-        *,
-        rotate_bytes: int = 0,
-        rotate_keep: int = 5,
-        clock: Callable[[], float] = time.time,
-    ) -> None:
-        """Open the file; the thread starts with the first batch.
-
-        Args:
-            path: the file; ``None`` is standard output.
-            rotate_bytes: rotate when the file has grown to this size; 0: only an outside tool does.
-            rotate_keep: rotated files kept, at least 1.
-            clock: seconds since 1970-01-01 UTC.
-
-        Raises:
-            ConfigError: the file cannot be opened.
-        """
-        self._file = LineFile(path, rotate_bytes=rotate_bytes, rotate_keep=rotate_keep)
-        self._clock = clock
+    def __init__(self, file: BatchFile) -> None:
+        """Take an open file; the thread starts with the first batch."""
+        self._batch_file = file
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
-        self._queue: SimpleQueue[_Batch | _Order] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[list[Piece], int] | _Order] = SimpleQueue()
         self._is_closed = False
         # the caller's side
-        self._lines: list[str] = []
+        self._pieces: list[Piece] = []
         self._size = 0
         self._limit = 0  # size from which add() has more to do: 0 while no timer runs
-        self._handed = 0  # characters, ever
-        self._dropped = 0  # lines, ever
+        self._handed = 0  # size, ever
+        self._dropped = 0  # as _count counts, ever
         # the thread's side
-        self._done = 0  # characters, ever
-        self._written = 0  # lines, ever
-        self._failed = 0  # lines, ever
-        self._reported = 0  # of the lost lines
+        self._done = 0  # size, ever
+        self._written = 0  # as _count counts, ever
+        self._failed = 0  # likewise
+        self._reported = 0  # of what is lost
         self._reason = ""
-        self._in_hand: list[str] = []
+        self._in_hand: list[Piece] = []
 
     @property
-    def written_lines(self) -> int:
-        """Lines that are in the file, from the caller; reports of lost lines do not count."""
-        return self._written
-
-    @property
-    def lost_lines(self) -> int:
-        """Lines that will never be in the file."""
+    def _lost(self) -> int:
+        """What will never be in the file, as :meth:`_count` counts."""
         return self._dropped + self._failed
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Collect lines by the loop's timer from now on; until then each is handed over at once."""
+        """Collect by the loop's timer from now on; until then each piece is handed over at once."""
         self._loop = loop
 
-    def add(self, text: str) -> None:
-        """Take one or more whole lines, each ended by a newline."""
-        self._lines.append(text)
-        self._size = size = self._size + len(text)
+    def add(self, piece: Piece) -> None:
+        """Take one or more whole lines, each ended by a newline; or whole blocks."""
+        self._pieces.append(piece)
+        self._size = size = self._size + len(piece)
         if size >= self._limit:
             self._limit_reached()
 
     def flush(self) -> None:
         """Hand over what was collected, without waiting until it is written."""
-        if not self._lines:
+        if not self._pieces:
             return
-        lines, size = self._lines, self._size
-        self._lines = []
+        pieces, size = self._pieces, self._size
+        self._pieces = []
         self._size = 0
         if self._is_closed:
-            self._dropped += _count(lines)
+            self._dropped += self._count(pieces)
         elif self._handed - self._done + size > PENDING_SIZE:
-            self._dropped += _count(lines)
+            self._dropped += self._count(pieces)
             self._reason = "the log is not written fast enough"
         else:
             self._handed += size
-            self._hand_over((lines, size))
+            self._hand_over((pieces, size))
 
     def sync(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
-        """Wait until every line so far is in the file: for those who read it next.
+        """Wait until every piece so far is in the file: for those who read it next.
 
         This blocks, so a proxy that serves has no use for it.
         """
@@ -148,7 +133,7 @@ class LineWriter(ABC):
     def reopen(self) -> None:
         """Open the file by its name again, after an outside tool renamed it.
 
-        Lines added before go into the renamed file.
+        What was added before goes into the renamed file.
         """
         self.flush()
         if not self._is_closed:
@@ -170,7 +155,7 @@ class LineWriter(ABC):
             self._timer.cancel()
             self._timer = None
         if self._thread is None:
-            self._file.close()
+            self._batch_file.close()
             return
         self._queue.put(_Command.STOP)
         self._thread.join(timeout_s)
@@ -190,7 +175,7 @@ class LineWriter(ABC):
         self._limit = 0
         self.flush()
 
-    def _hand_over(self, item: _Batch | _Order) -> None:
+    def _hand_over(self, item: tuple[list[Piece], int] | _Order) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
             self._thread.start()
@@ -198,31 +183,31 @@ class LineWriter(ABC):
 
     def _give_up(self) -> None:
         """Count what the thread, stuck in a write, will not get to."""
-        self._dropped += _count(self._in_hand)
+        self._dropped += self._count(self._in_hand)
         while True:
             try:
                 item = self._queue.get_nowait()
             except Empty:
                 break
             if isinstance(item, tuple):
-                self._dropped += _count(item[0])
+                self._dropped += self._count(item[0])
         self._queue.put(_Command.STOP)
 
     # ---- in the thread
 
     def _run(self) -> None:
-        item: _Batch | _Order | None = None
+        item: tuple[list[Piece], int] | _Order | None = None
         while item is not _Command.STOP:
             item = self._queue.get()
             if isinstance(item, tuple):
                 item = self._write_waiting(*item)
             if item is _Command.REOPEN:
-                self._file.reopen()
+                self._batch_file.reopen()
             elif isinstance(item, threading.Event):
                 item.set()
-        self._file.close()
+        self._batch_file.close()
 
-    def _write_waiting(self, lines: list[str], size: int) -> _Order | None:
+    def _write_waiting(self, pieces: list[Piece], size: int) -> _Order | None:
         """Write a batch, and in one go those that came in behind it, up to the next order.
 
         A busy loop lets this thread run every 5 ms only: it must not need a turn for each batch.
@@ -232,17 +217,67 @@ class LineWriter(ABC):
             while size < WRITE_SIZE and order is None:
                 item = self._queue.get_nowait()
                 if isinstance(item, tuple):
-                    lines += item[0]
+                    pieces += item[0]
                     size += item[1]
                 else:
                     order = item
-        self._write(lines, size)
+        self._in_hand = pieces
+        self._write(pieces)
+        self._in_hand = []
+        self._done += size
         return order
 
-    def _write(self, lines: list[str], size: int) -> None:
-        self._in_hand = lines
-        data = "".join(lines).encode("utf-8", "backslashreplace")
-        lost = self.lost_lines - self._reported
+    @abstractmethod
+    def _count(self, pieces: list[Piece]) -> int:
+        """Count what is told of when it is lost: lines, or frames."""
+
+    @abstractmethod
+    def _write(self, pieces: list[Piece]) -> None:
+        """Write pieces, count what was written and what was not, report what was lost before."""
+
+
+class LineWriter(BatchWriter[str]):
+    """Whole lines in batches to a file, or to standard output."""
+
+    def __init__(
+        self,
+        path: Path | None,
+        *,
+        rotate_bytes: int = 0,
+        rotate_keep: int = 5,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Open the file; the thread starts with the first batch.
+
+        Args:
+            path: the file; ``None`` is standard output.
+            rotate_bytes: rotate when the file has grown to this size; 0: only an outside tool does.
+            rotate_keep: rotated files kept, at least 1.
+            clock: seconds since 1970-01-01 UTC.
+
+        Raises:
+            ConfigError: the file cannot be opened.
+        """
+        self._file = LineFile(path, rotate_bytes=rotate_bytes, rotate_keep=rotate_keep)
+        super().__init__(self._file)
+        self._clock = clock
+
+    @property
+    def written_lines(self) -> int:
+        """Lines that are in the file, from the caller; reports of lost lines do not count."""
+        return self._written
+
+    @property
+    def lost_lines(self) -> int:
+        """Lines that will never be in the file."""
+        return self._lost
+
+    def _count(self, pieces: list[str]) -> int:
+        return sum(text.count("\n") for text in pieces)
+
+    def _write(self, pieces: list[str]) -> None:
+        data = "".join(pieces).encode("utf-8", "backslashreplace")
+        lost = self._lost - self._reported
         report = self._report(lost, self._reason).encode() if lost else b""
         done, error = self._file.write(report + data)
         if done >= len(report):
@@ -253,8 +288,6 @@ class LineWriter(ABC):
             self._reason = os.strerror(error.errno or 0)
             self._failed += total - written
         self._written += written
-        self._in_hand = []
-        self._done += size
 
     @abstractmethod
     def _report(self, count: int, reason: str) -> str:

@@ -38,6 +38,8 @@ _ALERT_REASONS: Final = 1000
 class Reason(Enum):
     """Why a transaction ended as it did: the closed list of the JSON log's ``reason``."""
 
+    __hash__ = object.__hash__  # of members, who are single; Enum's own is Python code
+
     OK = "ok"
     CHAIN_REFUSED = "chain-refused"  #: the CA chain did not verify
     NAME_REFUSED = "name-refused"  #: the requested name is not in the certificate

@@ -8,11 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mralab.config.faults import ConfigFaults
-from mralab.config.load import MAX_FILE_BYTES, SettingsSource, load_settings
+from mralab.config.load import SettingsSource, load_settings
 from mralab.config.releases import Release, VerifyMode
 from mralab.config.sample import toml_text
 from mralab.config.schema import BY_KEY, KNOWN_NAMES, SETTINGS
 from mralab.config.settings import AllowListSource, Endpoint, Settings
+from mralab.config.tomlfile import MAX_FILE_BYTES
 
 
 @pytest.fixture
@@ -83,6 +84,7 @@ def test_every_flag_of_the_contract_can_stand_in_the_file(file: Path, tmp_path: 
         json-log = "json.log"
         debug-log = true
         keylog = "keys.log"
+        pcap = "lab.pcapng"
         admin = "off"
         workers = 2
         loop = "asyncio"
@@ -231,10 +233,13 @@ def test_a_wrong_address_is_not_compared() -> None:
 
 def test_two_logs_in_one_file(tmp_path: Path) -> None:
     log = str(tmp_path / "x.log")
-    flags: dict[str, object] = {"log.event_log": log, "log.json_log": log, "keylog": log}
+    flags: dict[str, object] = dict.fromkeys(
+        ("log.event_log", "log.json_log", "keylog", "pcap"), log
+    )
     assert faults_of(None, flags) == [
         "flag --json-log: --event-log goes to the same file",
         "flag --keylog: --event-log goes to the same file",
+        "flag --pcap: --event-log goes to the same file",
     ]
 
 

@@ -86,9 +86,9 @@ def test_an_answer_with_what_follows_it() -> None:
 def test_a_proxy_that_sends_two_lengths_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     head_of = relay.request_head
 
-    def smuggle(request: Request, host_line: bytes, forwarded: ForwardedFields) -> bytes:
-        line = host_line + b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n"
-        return head_of(request, line, forwarded) + b"0\r\n\r\n"
+    def smuggle(request: Request, host_lines: bytes, forwarded: ForwardedFields) -> bytes:
+        lines = host_lines + b"\r\nContent-Length: 3\r\nTransfer-Encoding: chunked"
+        return head_of(request, lines, forwarded) + b"0\r\n\r\n"
 
     sample = b"\x00" + GET.replace(b"/x", b"/bGFiL2h0dHAvYS5sYWIvODA/x")
     check = TARGETS["request"].check

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import httptools
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from mralab.origin import fields
-from mralab.origin.fields import Kind, drop_named, kind_of, list_members, pairs, passes_in_trailer
+from mralab.origin.fields import (
+    Kind,
+    drop_named,
+    kind_of,
+    line_kinds,
+    line_of,
+    list_members,
+    pairs,
+    passes_in_trailer,
+)
 
-_NAMES = st.binary(min_size=1, max_size=12)
+_NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b":" not in name)
 
 
 def flat(*named: tuple[bytes, bytes]) -> list[bytes]:
-    return [part for name, value in named for part in (name, b": ", value, b"\r\n")]
+    return [line_of(name, value) for name, value in named]
 
 
 @pytest.mark.parametrize(
@@ -131,3 +141,75 @@ def test_trailer_fields(name: bytes, passes: bool) -> None:
 def test_pairs() -> None:
     assert pairs(flat((b"A", b"1"), (b"B", b""))) == [(b"A", b"1"), (b"B", b"")]
     assert pairs([]) == []
+
+
+class _Heard:
+    """What llhttp reads of one head."""
+
+    def __init__(self) -> None:
+        self.fields: list[tuple[bytes, bytes]] = []
+        self.complete = False
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.fields.append((name, value))
+
+    def on_headers_complete(self) -> None:
+        self.complete = True
+
+
+_NAME_BYTES = st.sampled_from(list(b"AbZz09-_~!#$%&'*+.^`|"))
+_VALUE_BYTES = st.sampled_from(list(b'aZ09 \t!~:;,="\\\x7f\x80\xff\x01\r\n\x00'))
+
+
+@given(
+    st.lists(_NAME_BYTES, min_size=1, max_size=6).map(bytes),
+    st.sampled_from([b": ", b":", b" : ", b":  "]),
+    st.lists(_VALUE_BYTES, max_size=8).map(bytes),
+)
+@example(b"A", b": ", b"a b")
+@example(b"A", b": ", b"")
+def test_llhttp_reads_each_plain_line_as_it_stands(name: bytes, colon: bytes, value: bytes) -> None:
+    line = name + colon + value
+    (kind,) = line_kinds([line])
+    if kind is Kind.ODD:
+        assert (line_kinds([line])) == [Kind.ODD]  # nothing was learnt
+        return
+    heard = _Heard()
+    httptools.HttpResponseParser(heard).feed_data(b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n")
+    assert heard.complete
+    assert heard.fields == pairs([line]) == [(name, value)]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"Name",
+        b"",
+        b":",
+        b": value",
+        b"Name:value",
+        b"Name: ",
+        b"Name:  value",
+        b"Name: value ",
+        b"Name: value\t",
+        b"Name : value",
+        b" Name: value",
+        b"Na me: value",
+        b"Name: va\x00lue",
+        b"Name: va\rlue",
+        b"Name: va\nlue",
+        b"Name: va\x7flue",
+        b"N\xc3me: value",
+    ],
+)
+def test_lines_that_are_left_to_llhttp(line: bytes) -> None:
+    assert line_kinds([line]) == [Kind.ODD]
+
+
+def test_lines_are_learnt_and_bounded() -> None:
+    assert line_kinds([b"Host: a", b"X: 1", b"te: gzip"]) == [Kind.HOST, Kind.PASS, Kind.DROP]
+    assert line_kinds([b"Host: a"]) == [Kind.HOST]
+    line_kinds([b"X: %d" % number for number in range(5000)])
+    line_kinds([b"Cookie: " + b"x" * 10_000])
+    assert len(fields._learnt_lines) <= 2000
+    assert max(map(len, fields._learnt_lines)) <= 128

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Final
+
+import httptools
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,7 +12,7 @@ from hypothesis import strategies as st
 from mralab.config.settings import Limits
 from mralab.origin.fields import pairs
 from mralab.proxy.answers import Refusal
-from mralab.proxy.request import IDEMPOTENT_METHODS, SAFE_METHODS, Request
+from mralab.proxy.request import IDEMPOTENT_METHODS, SAFE_METHODS, Request, plain_request
 from mralab.truststore.verdict import Reason
 
 HOST = (b"Host", b"vcs.steven.lab:8443")
@@ -293,25 +296,20 @@ def test_upgrade(
 
 
 def test_expect_of_an_http_1_0_client_is_ignored() -> None:
-    assert accepted((b"Expect", b"100-continue"), (b"A", b"b"), version="1.0").fields == [
-        b"A",
-        b": ",
-        b"b",
-        b"\r\n",
-    ]
+    assert accepted((b"Expect", b"100-continue"), (b"A", b"b"), version="1.0").fields == [b"A: b"]
 
 
 def test_trailers() -> None:
     request = accepted((b"Transfer-Encoding", b"chunked"), method=b"POST")
     for name in (b"Checksum", b"Content-Length", b"Host", b"Cookie"):
         request.add_field(name, b"1")
-    assert request.trailers == [b"Checksum", b": ", b"1", b"\r\n"]
+    assert request.trailers == [b"Checksum: 1"]
     assert request.fields == []
 
 
 def test_size_counts_what_was_kept() -> None:
     request = accepted((b"A", b"12345"), (b"Via", b"123"), (b"Connection", b"close"))
-    assert request.size == len(b"/x") + len(b"A: 12345\r\n") + len(b"123") + len(b"close")
+    assert request.size == len(b"/x") + len(b"A: 12345") + len(b"123") + len(b"close")
 
 
 def test_which_methods_may_be_sent_again() -> None:
@@ -338,3 +336,127 @@ def test_judging_never_raises_and_never_lets_two_framings_through(
     if refusal is None:
         names = {name.lower() for name, _ in pairs(request.fields)}
         assert not names & {b"transfer-encoding", b"connection", b"host", b"upgrade", b"te"}
+
+
+class _ByLlhttp:
+    """Reads one request by llhttp, as the client connection does."""
+
+    def __init__(self, data: bytes) -> None:
+        self.request = Request()
+        self.ended = False
+        self._parser = httptools.HttpRequestParser(self)
+        self._parser.feed_data(data)
+
+    def on_url(self, url: bytes) -> None:
+        self.request.url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.request.add_field(name, value)
+
+    def on_headers_complete(self) -> None:
+        method, version = self._parser.get_method(), self._parser.get_http_version()
+        assert self.request.judge(method, version, Limits()) is None
+
+    def on_message_complete(self) -> None:
+        self.ended = True
+
+
+_NOTED: Final = (
+    "method",
+    "method_text",
+    "url",
+    "fields",
+    "forwarded_for",
+    "via",
+    "client_ip",
+    "authorization",
+    "tracking_id",
+    "keep_alive",
+    "chunked",
+    "length",
+    "version_1_0",
+    "upgrade",
+    "head_complete",
+)
+_PLAIN_LINES = st.sampled_from(
+    [
+        b"Accept: */*",
+        b"Cookie: X-Auth=1; a=b",
+        b"Authorization: Basic eDp5",
+        b"TrackingID: 6af9",
+        b"X-Forwarded-For: 192.0.2.1",
+        b"x-forwarded-for: 192.0.2.2",
+        b"Via: 1.1 a",
+        b"Client-ip: 192.0.2.1",
+        b"Connection: keep-alive",
+        b"Connection: Keep-Alive",
+        b"Connection: close",
+        b"Connection: Accept",
+        b"Date: now",
+        b"Age: 1",
+        b"Host: b",
+        b"Host: a b",
+        b"Content-Length: 0",
+        b"Content-Length: 1",
+        b"Transfer-Encoding: chunked",
+        b"TE: trailers",
+        b"Upgrade: websocket",
+        b"Expect: 100-continue",
+        b"Max-Forwards: 0",
+        b"Empty:",
+        b"Bad\x00: 1",
+    ]
+)
+_URLS = st.text(st.sampled_from("/ab%20?&=;:@!$'()*+,.~#\"<>[]\\^`{|} \x7f\x80"), max_size=8).map(
+    lambda text: b"/x" + text.encode("latin-1")
+)
+
+
+@given(
+    st.sampled_from([b"GET", b"HEAD", b"DELETE", b"POST", b"OPTIONS", b"TRACE", b"CONNECT"]),
+    st.one_of(_URLS, _URLS.map(lambda path: b"http://vcs_control.steven.lab:8443" + path)),
+    st.lists(_PLAIN_LINES, max_size=6),
+    st.sampled_from([b"HTTP/1.1", b"HTTP/1.0", b"HTTP/1.2"]),
+)
+def test_a_plain_request_is_what_llhttp_reads(
+    method: bytes, url: bytes, lines: list[bytes], version: bytes
+) -> None:
+    head = b"\r\n".join([method + b" " + url + b" " + version, b"Host: vcs:8443", *lines])
+    plain = plain_request(head, Limits())
+    if plain is None:
+        return
+    read = _ByLlhttp(head + b"\r\n\r\n")
+    assert read.ended
+    for name in _NOTED:
+        assert getattr(plain, name) == getattr(read.request, name), name
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /x HTTP/1.1",
+        b"GET /x HTTP/1.0\r\nHost: a",
+        b"get /x HTTP/1.1\r\nHost: a",
+        b"POST /x HTTP/1.1\r\nHost: a",
+        b"GET  /x HTTP/1.1\r\nHost: a",
+        b"GET /x#y HTTP/1.1\r\nHost: a",
+        b"GET x HTTP/1.1\r\nHost: a",
+        b"GET * HTTP/1.1\r\nHost: a",
+        b"GET /\xe4 HTTP/1.1\r\nHost: a",
+        b"GET http://u@a/x HTTP/1.1\r\nHost: a",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nHost: a",
+        b"GET /x HTTP/1.1\r\nHost: a b",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nContent-Length: 0",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: close",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nConnection: foo: keep-alive",
+        b"GET /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue",
+        b"GET /x HTTP/1.1\nHost: a",
+        b"GET /x HTTP/1.1\r\nHost: a\r\n folded",
+        b"GET /" + b"x" * 65_536 + b" HTTP/1.1\r\nHost: a",
+        b"GET / HTTP/1.1\r\nHost: a" + b"\r\nX: 1" * 256,
+        b"GET / HTTP/1.1\r\nHost: a" + (b"\r\nX: " + b"1" * 1000) * 140,
+    ],
+)
+def test_what_is_left_to_llhttp(head: bytes) -> None:
+    assert plain_request(head, Limits()) is None
