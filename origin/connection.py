@@ -157,7 +157,8 @@ class OriginConnection(asyncio.BufferedProtocol):
     def rest(self, now: float, on_idle_end: Callable[[OriginConnection], None]) -> None:
         """Become idle: from now on an end or a stray byte calls ``on_idle_end``."""
         self.reader = None
-        self.hold(False)
+        if self._held:
+            self.hold(False)
         self.idle_since = now
         self._on_idle_end = on_idle_end
 
@@ -340,9 +341,8 @@ class TlsOriginConnection(OriginConnection):
         tls = self._tls
         if self.lost or tls is None:
             return
-        data = READ_BUFFER[:nbytes]
-        single = self._records.take(data, nbytes)
-        tls.bio_write(data)
+        single = self._records.take(READ_BUFFER, nbytes)
+        rawtls.feed(tls, nbytes)
         if self._handshaking:
             self._handshake(tls)
             if self._handshaking or self.lost:
@@ -515,7 +515,7 @@ class _RecordBoundary:
         self.aligned = True
 
     def take(self, data: memoryview, size: int) -> bool:
-        """Follow ``data``; return whether it is exactly one whole record."""
+        """Follow the first ``size`` bytes; return whether they are exactly one whole record."""
         if (
             self.aligned
             and size > _RECORD_HEADER
@@ -525,7 +525,7 @@ class _RecordBoundary:
         position = self._need
         if self._head:
             more = _RECORD_HEADER - len(self._head)
-            head = self._head + bytes(data[:more])
+            head = self._head + bytes(data[: min(more, size)])
             if len(head) < _RECORD_HEADER:
                 self._head = head
                 return False

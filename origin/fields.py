@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -41,6 +41,7 @@ class Kind(IntEnum):
     EXPECT = 14
     DATE = 15
     AGE = 16
+    KEEP_ALIVE = 17  #: of a line only: ``Connection: keep-alive``
 
 
 _KINDS: Final = {
@@ -95,11 +96,13 @@ def kind_of(name: bytes) -> Kind:
 
 
 def _look_at_line(line: bytes) -> Kind:
-    """Return what to do with a line that is not learnt yet; learn it if it is short."""
+    """Return what to do with a line; learn it if it is short."""
     match = _PLAIN_LINE.fullmatch(line)
     if match is None:
         return Kind.ODD
     kind = kind_of(match[1])
+    if kind is Kind.CONNECTION and value_of(line).lower() == b"keep-alive":
+        kind = Kind.KEEP_ALIVE
     if len(line) <= _LEARNT_LINE_BYTES:
         if len(_learnt_lines) >= _LEARNT_MAX:
             _learnt_lines.clear()
@@ -107,10 +110,12 @@ def _look_at_line(line: bytes) -> Kind:
     return kind
 
 
-def line_kinds(lines: list[bytes]) -> list[Kind]:
-    """Return what to do with each line of a head, without its start line and line ends."""
-    learnt = _learnt_lines.get
-    return [learnt(line) or _look_at_line(line) for line in lines]
+def shape_of(lines: list[bytes]) -> tuple[Kind, ...]:
+    """Return the kinds of a head's lines, without its start line: messages have few shapes."""
+    shape = tuple(map(_learnt_lines.get, lines))
+    if None in shape:
+        return tuple([kind or _look_at_line(line) for kind, line in zip(shape, lines, strict=True)])
+    return cast("tuple[Kind, ...]", shape)
 
 
 def line_of(name: bytes, value: bytes) -> bytes:

@@ -15,19 +15,22 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from mralab.origin.fields import Kind, line_kinds, value_of
+from mralab.origin.fields import Kind, shape_of
 
-_PASS = Kind.PASS
-_DATE = Kind.DATE
-_CONTENT_LENGTH = Kind.CONTENT_LENGTH
 _MAX_FIELDS: Final = 1000
+_MAX_DIGITS: Final = 18
 _START: Final = re.compile(rb"HTTP/1\.1 (20[0-35-9]|[345][0-9][0-9]) ([\t -~\x80-\xff]*)")
-_LENGTH: Final = re.compile(rb"[0-9]{1,18}")
-_KEPT_STARTS: Final = 500
+_LENGTH_VALUE: Final = len(b"Content-Length: ")
+_KEPT: Final = 500
 _starts: dict[bytes, tuple[int, bytes]] = {}
-#: Fields that mean something in requests only.
-_OF_REQUESTS: Final = frozenset(
+_shapes: dict[tuple[Kind, ...], _Shape | None] = {}
+#: Kinds of lines that a plain head may have any number of.
+_ANY_NUMBER: Final = frozenset(
     {
+        Kind.PASS,
+        Kind.DATE,
+        Kind.AGE,
+        # of requests only
         Kind.HOST,
         Kind.FORWARDED_FOR,
         Kind.VIA,
@@ -38,6 +41,7 @@ _OF_REQUESTS: Final = frozenset(
         Kind.EXPECT,
     }
 )
+_AT_MOST_ONE: Final = frozenset({Kind.CONTENT_LENGTH, Kind.KEEP_ALIVE})
 
 
 class PlainHead(NamedTuple):
@@ -51,6 +55,15 @@ class PlainHead(NamedTuple):
     has_age: bool
 
 
+class _Shape(NamedTuple):
+    """Where things stand in all heads of one shape."""
+
+    length: int  #: index of Content-Length, or -1
+    connection: int  #: index of Connection, or -1
+    has_date: bool
+    has_age: bool
+
+
 def plain_head(head: bytes) -> PlainHead | None:
     """Take a head apart.
 
@@ -60,32 +73,22 @@ def plain_head(head: bytes) -> PlainHead | None:
     Returns:
         None if it is not plain.
     """
-    line, *fields = head.split(b"\r\n")
+    fields = head.split(b"\r\n")
+    line = fields.pop(0)
     start = _starts.get(line) or _look_at_start(line)
-    if start is None or len(fields) > _MAX_FIELDS:
+    kinds = shape_of(fields)
+    shape = _shapes[kinds] if kinds in _shapes else _look_at_shape(kinds)
+    if start is None or shape is None:
         return None
-    length, has_date, has_age, connection = -1, False, False, -1
-    for index, kind in enumerate(line_kinds(fields)):
-        if kind is _PASS:
-            continue
-        if kind is _DATE:
-            has_date = True
-        elif kind is _CONTENT_LENGTH and length < 0:
-            digits = value_of(fields[index])
-            if not _LENGTH.fullmatch(digits):
-                return None
-            length = int(digits)
-        elif kind is Kind.CONNECTION and connection < 0:
-            if value_of(fields[index]).lower() != b"keep-alive":
-                return None
-            connection = index
-        elif kind is Kind.AGE:
-            has_age = True
-        elif kind not in _OF_REQUESTS:
+    length = -1
+    if shape.length >= 0:
+        digits = fields[shape.length][_LENGTH_VALUE:]
+        if not digits.isdigit() or len(digits) > _MAX_DIGITS:
             return None
-    if connection >= 0:
-        del fields[connection]
-    return PlainHead(*start, fields, length, has_date, has_age)
+        length = int(digits)
+    if shape.connection >= 0:
+        del fields[shape.connection]
+    return PlainHead(start[0], start[1], fields, length, shape.has_date, shape.has_age)
 
 
 def _look_at_start(line: bytes) -> tuple[int, bytes] | None:
@@ -93,7 +96,27 @@ def _look_at_start(line: bytes) -> tuple[int, bytes] | None:
     match = _START.fullmatch(line)
     if match is None:
         return None
-    if len(_starts) >= _KEPT_STARTS:  # phrases come from origins: bounded
+    if len(_starts) >= _KEPT:  # phrases come from origins: bounded
         _starts.clear()
     start = _starts[line] = int(match[1]), match[2]
     return start
+
+
+def _look_at_shape(kinds: tuple[Kind, ...]) -> _Shape | None:
+    """Return what is to be known of a shape that is not remembered yet, and remember it."""
+    if len(kinds) > _MAX_FIELDS:
+        return None
+    shape = None
+    if all(
+        kind in _ANY_NUMBER or (kind in _AT_MOST_ONE and kinds.count(kind) == 1) for kind in kinds
+    ):
+        shape = _Shape(
+            length=kinds.index(Kind.CONTENT_LENGTH) if Kind.CONTENT_LENGTH in kinds else -1,
+            connection=kinds.index(Kind.KEEP_ALIVE) if Kind.KEEP_ALIVE in kinds else -1,
+            has_date=Kind.DATE in kinds,
+            has_age=Kind.AGE in kinds,
+        )
+    if len(_shapes) >= _KEPT:
+        _shapes.clear()
+    _shapes[kinds] = shape
+    return shape

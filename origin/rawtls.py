@@ -14,6 +14,8 @@ from typing import Any, Final
 
 from OpenSSL import SSL
 
+from mralab.origin.wire import READ_BUFFER
+
 _RECORD: Final = 16_384  # largest plaintext of a TLS record, and the size of one read
 _OUT: Final = 65_536  # a record, and what a handshake may have left before it
 
@@ -42,14 +44,21 @@ def write_public(connection: SSL.Connection, data: bytes) -> bytes:
     return b"".join(records)
 
 
-read, write = read_public, write_public
+def feed_public(connection: SSL.Connection, size: int) -> None:
+    """Give OpenSSL the first ``size`` bytes of the shared read buffer, which came from the peer."""
+    connection.bio_write(READ_BUFFER[:size])
+
+
+read, write, feed = read_public, write_public, feed_public
 
 
 def _use_private_names(library: Any, ffi: Any) -> None:
     """Put faster functions in place of the public ones."""
-    global read, write  # chosen once, at import
-    ssl_read, ssl_write, bio_read = library.SSL_read, library.SSL_write, library.BIO_read
+    global read, write, feed  # chosen once, at import
+    ssl_read, ssl_write = library.SSL_read, library.SSL_write
+    bio_read, bio_write = library.BIO_read, library.BIO_write
     from_buffer = ffi.from_buffer
+    received = from_buffer(READ_BUFFER)
     plain, out = ffi.new("char[]", _RECORD), ffi.new("char[]", _OUT)
     plain_bytes, out_bytes = ffi.buffer(plain), ffi.buffer(out)
 
@@ -72,9 +81,14 @@ def _use_private_names(library: Any, ffi: Any) -> None:
             records = records + piece if records else piece
         return records
 
-    read, write = read_private, write_private
+    def feed_private(connection: Any, size: int) -> None:
+        if bio_write(connection._into_ssl, received, size) != size:
+            feed_public(connection, size)  # says why
+
+    read, write, feed = read_private, write_private, feed_private
 
 
+_NAMES: Final = ("SSL_read", "SSL_write", "BIO_read", "BIO_write")
 _library, _ffi = getattr(SSL, "_lib", None), getattr(SSL, "_ffi", None)
-if _ffi and all(hasattr(_library, name) for name in ("SSL_read", "SSL_write", "BIO_read")):
+if _ffi and all(hasattr(_library, name) for name in _NAMES):
     _use_private_names(_library, _ffi)

@@ -86,6 +86,8 @@ class _ResponseRefusedError(Exception):
 class ResponseReader:
     """Reads one response from one origin connection.
 
+    Defaults stand on the class: a new reader stores few attributes.
+
     Attributes:
         status: status code of the latest head.
         reason: reason phrase as sent.
@@ -101,34 +103,26 @@ class ResponseReader:
         complete: whether the response is complete.
     """
 
-    __slots__ = (
-        "_connection",
-        "_head_bytes",
-        "_interim",
-        "_left",
-        "_max_head_bytes",
-        "_no_body_expected",
-        "_parser",
-        "_sink",
-        "_transfer_encoding",
-        "_upgrade",
-        "_upgrade_asked",
-        "bodyless",
-        "chunked",
-        "complete",
-        "fields",
-        "has_age",
-        "has_date",
-        "head_seen",
-        "length",
-        "reason",
-        "refusal",
-        "reusable",
-        "status",
-        "trailers",
-        "until_close",
-        "version_1_0",
-    )
+    status = 0
+    reason = b""
+    length = -1
+    chunked = False
+    until_close = False
+    bodyless = False
+    reusable = False
+    has_date = False
+    has_age = False
+    head_seen = False
+    complete = False
+    version_1_0 = False
+    refusal = ""
+    _head_bytes = 0
+    _interim = 0
+    _left = -1
+    _connection = b""
+    _transfer_encoding = b""
+    _upgrade = b""
+    _parser: httptools.HttpResponseParser | None = None  # until a head needs one
 
     def __init__(
         self, sink: ResponseSink, *, head_request: bool, upgrade_asked: bool, max_head_bytes: int
@@ -146,14 +140,7 @@ class ResponseReader:
         self._no_body_expected = head_request
         self._upgrade_asked = upgrade_asked
         self._max_head_bytes = max_head_bytes
-        self._head_bytes = 0
-        self._interim = 0
-        self._left = -1
-        self.head_seen = self.complete = self.reusable = False
-        self.status = 0
-        self.refusal = ""
         self.trailers: list[bytes] = []
-        self._parser: httptools.HttpResponseParser | None = None  # until a head needs one
 
     # parser callbacks, in the order they come
 
@@ -332,14 +319,20 @@ class ResponseReader:
         if head.length < 0 and not bodyless:
             return False
         self.status, self.reason, self.fields, self.length, self.has_date, self.has_age = head
-        self.chunked = self.until_close = self.version_1_0 = False
         self.bodyless = bodyless
         self.reusable = self.head_seen = True
         sink.response_head(self)
-        self._left = 0 if bodyless else self.length
-        self.complete = self._left == 0
-        if end + 4 < len(data):
-            self.feed(data[end + 4 :])
+        left = 0 if bodyless else self.length
+        body = data[end + 4 :]
+        if len(body) == left and self._sink is sink:
+            self.complete = True
+            if body:
+                sink.response_body(body)
+        else:
+            self._left = left
+            self.complete = left == 0
+            if body:
+                self.feed(body)
         return True
 
     def _parse(self, data: bytes, sink: ResponseSink) -> None:

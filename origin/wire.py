@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 #: call.
 READ_BUFFER = memoryview(bytearray(1 << 17))
 
-#: Bytes that may wait for the end of a turn; with more they are written at once.
+#: Bytes of large pieces that may wait for the end of a turn; with more all is written at once.
 _WAITING_MAX: Final = 1 << 18
+_LARGE: Final = 1 << 12
 #: ``struct linger``: on, no time. Closing then resets.
 _NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -55,16 +56,18 @@ class WriteQueue:
         """Bind the queue to the loop whose turns it follows."""
         self._loop = loop
         self._queue: list[tuple[asyncio.Transport, bytes]] = []
-        self._waiting = 0  # bytes in the queue
+        self._waiting = 0  # bytes of large pieces in the queue
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
         """Write ``data`` to ``transport`` at the end of this turn."""
-        if not self._queue:
+        queue = self._queue
+        if not queue:
             self._loop.call_soon(self.flush)
-        self._queue.append((transport, data))
-        self._waiting += len(data)
-        if self._waiting > _WAITING_MAX:
-            self.flush()
+        queue.append((transport, data))
+        if len(data) > _LARGE:
+            self._waiting += len(data)
+            if self._waiting > _WAITING_MAX:
+                self.flush()
 
     def flush(self) -> None:
         """Do what is queued now."""

@@ -110,7 +110,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Render what is the same for all requests of this connection."""
         server = self._server
         self._transport = cast("asyncio.Transport", transport)
-        self._transport.set_write_buffer_limits(server.snapshot.settings.limits.high_water_bytes)
+        self._transport.set_write_buffer_limits(server.limits.high_water_bytes)
         peer = transport.get_extra_info("peername")
         if peer is None:  # the client has reset the connection already
             self.abort()
@@ -215,7 +215,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         transaction, parser, server = self._transaction, self._parser, self._server
         assert parser is not None  # noqa: S101  a callback of this very parser
         request = transaction.request
-        limits = server.snapshot.settings.limits
+        limits = server.limits
         refusal = request.judge(parser.get_method(), parser.get_http_version(), limits)
         if refusal is None and len(request.fields) > limits.max_header_fields:
             refusal = bad_request(431, f"more than {limits.max_header_fields} header fields")
@@ -255,7 +255,7 @@ class ClientConnection(asyncio.BufferedProtocol):
     def balance(self) -> None:
         """Hold the client while enough of what it sent waits, and let it go on afterwards."""
         queue = self._queue
-        limit = self._server.snapshot.settings.limits.max_pipelined
+        limit = self._server.limits.max_pipelined
         self._hold(
             self.origin_full or len(queue) > limit or bool(queue and queue[-1].holds_too_much)
         )
@@ -364,7 +364,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             or data.find(b"\r\n\r\n") != len(data) - 4
         ):
             return False
-        request = plain_request(data[:-4], server.snapshot.settings.limits)
+        request = plain_request(data[:-4], server.limits)
         if request is None:
             return False
         transaction = self._reading = Transaction(self, server, request)
@@ -420,11 +420,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         request = transaction.request
         if not request.head_complete and not self._head_since:
             self._head_since = self._server.loop.time()
-        if self._head_bytes > self._server.snapshot.settings.limits.max_header_bytes:
+        if self._head_bytes > self._server.limits.max_header_bytes:
             self._refused(self._too_long(request))
 
     def _too_long(self, request: Request) -> Refusal:
-        limit = self._server.snapshot.settings.limits.max_header_bytes
+        limit = self._server.limits.max_header_bytes
         status = 414 if len(request.url) * 2 > limit else 431
         return bad_request(status, f"more than {limit} bytes of header fields")
 

@@ -13,18 +13,18 @@ Source: RFC 9112 sections 3.2, 6.1 and 6.3; the statuses are Apache Traffic Serv
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from mralab.origin.fields import (
     Kind,
     drop,
     drop_named,
     kind_of,
-    line_kinds,
     line_of,
     list_members,
     name_of,
     passes_in_trailer,
+    shape_of,
     value_of,
 )
 from mralab.proxy.answers import Refusal, bad_request
@@ -280,6 +280,7 @@ _TAKERS_BY_KIND: Final[dict[Kind, _Taker]] = {
     Kind.EXPECT: _pass_on,
     Kind.DATE: _pass_on,
     Kind.AGE: _pass_on,
+    Kind.KEEP_ALIVE: _end_here,  # a line's kind, too
 }
 #: What becomes of a field of each kind, by the kind's number: whether it passes on as it is.
 _TAKERS: Final = tuple(_TAKERS_BY_KIND[kind] for kind in Kind)
@@ -289,9 +290,10 @@ _PLAIN_START: Final = re.compile(
     rb"(GET|HEAD|DELETE) ((?:http://[A-Za-z0-9._-]+(?::[0-9]+)?)?/[!\"$-~]*) HTTP/1\.1"
 )
 _METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
-#: Kinds of fields that a plain request may have, beside those that pass.
+#: Kinds of lines that a plain request may have beside one Host.
 _PLAIN_KINDS: Final = frozenset(
     {
+        Kind.PASS,
         Kind.HOST,
         Kind.FORWARDED_FOR,
         Kind.VIA,
@@ -300,45 +302,76 @@ _PLAIN_KINDS: Final = frozenset(
         Kind.TRACKING_ID,
         Kind.DATE,
         Kind.AGE,
+        Kind.KEEP_ALIVE,
     }
 )
+_SHAPES_MAX: Final = 500
+
+
+class _Shape(NamedTuple):
+    """What to do with the lines of all requests of one shape."""
+
+    taken: tuple[tuple[int, _Taker], ...]  #: lines whose value is noted, in order
+    dropped: tuple[int, ...]  #: lines that end here, from the last to the first
+
+
+_shapes: dict[tuple[Kind, ...], _Shape | None] = {}
 
 
 def plain_request(head: bytes, limits: Limits) -> Request | None:
     """Read and judge a whole head in the plain form, in one go.
 
     Args:
-        head: from the request line to before the empty line's end, line ends left in between.
+        head: from the request line to before the empty line, line ends in between.
         limits: bounds in force.
 
     Returns:
         What :meth:`Request.judge` would have let pass with the same result; None if llhttp has to
         look at it.
     """
-    line, *lines = head.split(b"\r\n")
-    start = _PLAIN_START.fullmatch(line)
+    lines = head.split(b"\r\n")
+    start = _PLAIN_START.fullmatch(lines.pop(0))
     if (
         start is None
         or len(lines) > limits.max_header_fields
         or len(head) > limits.max_header_bytes
     ):
         return None
-    method, url = start.groups()
-    if len(url) > limits.max_url_bytes:
+    kinds = shape_of(lines)
+    shape = _shapes[kinds] if kinds in _shapes else _look_at_shape(kinds)
+    if shape is None:
         return None
     request = Request()
-    kinds = line_kinds(lines)
-    for kind, field in zip(kinds, lines, strict=True):
-        if kind is _PASS:
-            request.fields.append(field)
-        elif kind in _PLAIN_KINDS:
-            if _TAKERS[kind](request, value_of(field)):
-                request.fields.append(field)
-        elif kind is not Kind.CONNECTION or value_of(field).lower() != b"keep-alive":
-            return None
-    if request._hosts != 1 or not _HOST.fullmatch(request._host):
+    for index, take in shape.taken:
+        take(request, value_of(lines[index]))
+    for index in shape.dropped:
+        del lines[index]
+    method, request.url = start.groups()
+    if len(request.url) > limits.max_url_bytes or not _HOST.fullmatch(request._host):
         return None
     request.method, request.method_text = method, _METHODS[method]
-    request.url = url
+    request.fields = lines
     request.head_complete = True
     return request
+
+
+def _look_at_shape(kinds: tuple[Kind, ...]) -> _Shape | None:
+    """Return what is to be done with a shape that is not remembered yet, and remember it."""
+    shape = None
+    if _PLAIN_KINDS.issuperset(kinds) and kinds.count(Kind.HOST) == 1:
+        probe = Request()
+        passes = [kind is _PASS or _TAKERS[kind](probe, b"") for kind in kinds]
+        shape = _Shape(
+            taken=tuple(
+                (index, _TAKERS[kind]) for index, kind in enumerate(kinds) if kind in _NOTED
+            ),
+            dropped=tuple(index for index, stays in enumerate(passes) if not stays)[::-1],
+        )
+    if len(_shapes) >= _SHAPES_MAX:  # shapes come from clients: bounded
+        _shapes.clear()
+    _shapes[kinds] = shape
+    return shape
+
+
+#: Kinds of lines whose value is noted.
+_NOTED: Final = _PLAIN_KINDS - {Kind.PASS, Kind.DATE, Kind.AGE, Kind.KEEP_ALIVE}

@@ -58,6 +58,7 @@ class ProxyServer:
         thread: n of ``[ET_NET n]``.
         draining: whether the proxy is ending.
         ended: transactions by how they ended.
+        limits: the bounds in force.
         now: loop time of the latest sweep; near enough where seconds are counted.
         response_deadline: loop time at which an origin that moves now has had its time.
         request_deadline: likewise a client in its request.
@@ -343,6 +344,7 @@ class ProxyServer:
     def _take(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         settings = self._settings = snapshot.settings
+        self.limits = settings.limits
         profile = snapshot.profile
         self.debug = settings.log.debug
         self._sweep_every = min(_SWEEP_S, _shortest(settings) / 4)

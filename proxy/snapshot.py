@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from mralab.proxy.allowlist import AllowList, OriginRules
 
 _DESTINATIONS_MAX: Final = 10_000
+_KEPT_PREFIX: Final = 512
+_BEHIND_SCHEME: Final = len(b"http://")
 
 
 class Destination:
@@ -65,6 +67,7 @@ class Snapshot:
 
     __slots__ = (
         "_destinations",
+        "_prefixes",
         "allow_list",
         "context",
         "generation",
@@ -115,6 +118,7 @@ class Snapshot:
         self.resolver = Resolver(load_hosts(settings.hosts) if settings.hosts else {})
         self.allow_list = load_allow_list(settings)
         self._destinations: dict[bytes, Destination] = {}
+        self._prefixes: dict[bytes, Destination] = {}
 
     def route(self, url: bytes) -> tuple[Destination, bytes]:
         """Return where a request target leads, and the path that goes there.
@@ -125,14 +129,20 @@ class Snapshot:
         Raises:
             RouteError: it leads nowhere.
         """
-        # A segment that is known needs no second look, and neither does what follows it, but "#".
-        if url.startswith(b"/") and b"#" not in url:
-            slash = url.find(b"/", 1)
-            known = self._destinations.get(url[1:slash])
-            if known is not None and slash > 0:
-                return known, url[slash:]
+        # What stands before the path is known from the second request on, and what follows needs no
+        # look but for "#".
+        start = 0 if url.startswith(b"/") else url.find(b"/", _BEHIND_SCHEME)
+        end = url.find(b"/", start + 1)
+        known = self._prefixes.get(url[:end])
+        if known is not None and end > 0 and b"#" not in url:
+            return known, url[end:]
         segment, path = split_target(url)
-        return self.destination(segment), path
+        destination = self.destination(segment)
+        if end <= _KEPT_PREFIX and path == url[end:]:
+            if len(self._prefixes) >= _DESTINATIONS_MAX:  # they come from clients: bounded
+                self._prefixes.clear()
+            self._prefixes[url[:end]] = destination
+        return destination, path
 
     def destination(self, segment: bytes) -> Destination:
         """Return where a first path segment leads.

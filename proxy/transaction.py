@@ -132,7 +132,8 @@ class Transaction:
         if self.refusal is not None:
             self._refuse(self.refusal)
             return
-        stamp = server.log.stamp()
+        log = server.log
+        stamp = log.stamp()
         self._log_received(client, stamp)
         try:
             destination, request.path = snapshot.route(request.url)
@@ -181,7 +182,7 @@ class Transaction:
     def holds_too_much(self) -> bool:
         """Whether more of the body waits here than may."""
         held = self._held
-        return held > 0 and held > self._server.snapshot.settings.limits.replay_bytes
+        return held > 0 and held > self._server.limits.replay_bytes
 
     def hold_origin(self, held: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The client reads slowly, or reads again: pass it on to the origin."""
@@ -252,7 +253,7 @@ class Transaction:
             self,
             head_request=request.method == b"HEAD",
             upgrade_asked=bool(request.upgrade),
-            max_head_bytes=self._server.snapshot.settings.limits.max_response_header_bytes,
+            max_head_bytes=self._server.limits.max_response_header_bytes,
         )
         data = relay.request_head(request, self._destination.host_lines, client.forwarded)
         if self._body:
@@ -333,7 +334,7 @@ class Transaction:
         out, client = self._out, self._client
         if out and client is not None:
             self._out = []
-            client.write(out[0] if len(out) == 1 else b"".join(out))
+            client.write(b"".join(out))
             self._touch()
 
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
@@ -343,9 +344,12 @@ class Transaction:
 
     def response_end(self, response: ResponseReader) -> None:
         """The answer is complete: give the connection back and end."""
+        out, client = self._out, self._client
         if self._chunk:
-            self._out.append(relay.last_chunk(response.trailers))
-        self.response_flush()
+            out.append(relay.last_chunk(response.trailers))
+        if out and client is not None:
+            self._out = []
+            client.write(b"".join(out))
         connection, self._connection = self._connection, None
         self._reader = None
         keep = self.request.keep_alive and self.request_complete
@@ -456,7 +460,7 @@ class Transaction:
         self._held = 0
         data = body[0] if len(body) == 1 else b"".join(body)
         self._replay_bytes += len(data)
-        if self._replay_bytes > self._server.snapshot.settings.limits.replay_bytes:
+        if self._replay_bytes > self._server.limits.replay_bytes:
             self._replay = None
         elif self._replay is None and not self._body_sent:
             self._replay = [data]

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Longest time a piece waits for others, in seconds. Lab default.
 BATCH_DELAY_S: Final = 0.05
-#: Characters or bytes after which a batch goes at once. Lab default.
-BATCH_SIZE: Final = 65_536
+#: Pieces after which a batch goes at once: about 64 KiB of log lines. Lab default.
+BATCH_PIECES: Final = 256
 #: Size after which the thread adds no further batch to one write. Lab default.
 WRITE_SIZE: Final = 1_048_576
 #: Size handed over and not yet written, above which batches are lost. Lab default.
@@ -75,8 +75,7 @@ class BatchWriter(ABC, Generic[Piece]):
         self._is_closed = False
         # the caller's side
         self._pieces: list[Piece] = []
-        self._size = 0
-        self._limit = 0  # size from which add() has more to do: 0 while no timer runs
+        self._limit = 0  # pieces from which add() has more to do: 0 while no timer runs
         self._handed = 0  # size, ever
         self._dropped = 0  # as _count counts, ever
         # the thread's side
@@ -98,18 +97,17 @@ class BatchWriter(ABC, Generic[Piece]):
 
     def add(self, piece: Piece) -> None:
         """Take one or more whole lines, each ended by a newline; or whole blocks."""
-        self._pieces.append(piece)
-        self._size = size = self._size + len(piece)
-        if size >= self._limit:
+        pieces = self._pieces
+        pieces.append(piece)
+        if len(pieces) >= self._limit:
             self._limit_reached()
 
     def flush(self) -> None:
         """Hand over what was collected, without waiting until it is written."""
         if not self._pieces:
             return
-        pieces, size = self._pieces, self._size
-        self._pieces = []
-        self._size = 0
+        pieces, self._pieces = self._pieces, []
+        size = sum(map(len, pieces))
         if self._is_closed:
             self._dropped += self._count(pieces)
         elif self._handed - self._done + size > PENDING_SIZE:
@@ -165,8 +163,8 @@ class BatchWriter(ABC, Generic[Piece]):
     def _limit_reached(self) -> None:
         if self._timer is None and self._loop is not None and not self._is_closed:
             self._timer = self._loop.call_later(BATCH_DELAY_S, self._on_timer)
-            self._limit = BATCH_SIZE
-            if self._size < BATCH_SIZE:
+            self._limit = BATCH_PIECES
+            if len(self._pieces) < BATCH_PIECES:
                 return
         self.flush()
 
@@ -282,7 +280,7 @@ class LineWriter(BatchWriter[str]):
         done, error = self._file.write(report + data)
         if done >= len(report):
             self._reported += lost
-        total = data.count(b"\n")
+        total = len(data.split(b"\n")) - 1  # count() goes byte by byte
         written = total if error is None else data.count(b"\n", 0, max(done - len(report), 0))
         if error is not None:
             self._reason = os.strerror(error.errno or 0)

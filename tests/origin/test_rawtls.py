@@ -11,6 +11,7 @@ from tests.lab.conftest import NOW
 
 from mralab.lab.pki import CertificateFields, KeyKind, self_signed
 from mralab.origin import rawtls
+from mralab.origin.wire import READ_BUFFER
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,6 +66,18 @@ def _all(read: Read, connection: SSL.Connection) -> bytes:
 def test_the_private_names_are_used_where_they_exist() -> None:
     assert rawtls.read is not rawtls.read_public
     assert rawtls.write is not rawtls.write_public
+    assert rawtls.feed is not rawtls.feed_public
+
+
+@pytest.mark.parametrize("feed", [rawtls.feed, rawtls.feed_public], ids=["chosen", "public"])
+def test_what_lies_in_the_shared_buffer_is_fed(
+    pair: tuple[SSL.Connection, SSL.Connection], feed: Callable[[SSL.Connection, int], None]
+) -> None:
+    client, server = pair
+    records = rawtls.write(client, b"x" * 100_000)
+    READ_BUFFER[: len(records)] = records
+    feed(server, len(records))
+    assert _all(rawtls.read, server) == b"x" * 100_000
 
 
 @pytest.mark.parametrize(("read", "write"), _WAYS)

@@ -58,13 +58,14 @@ async def test_what_waits_is_bounded() -> None:
     transport = Transport(log, "a").real
     wire.write(transport, bytes(1 << 17))
     wire.write(transport, bytes(1 << 17))
+    wire.write(transport, b"small pieces do not count")
     assert log == []
-    wire.write(transport, b"x")
-    assert len(log) == 3
-    wire.write(transport, b"y")
-    assert len(log) == 3
-    await asyncio.sleep(0)
+    wire.write(transport, bytes(1 << 13))
     assert len(log) == 4
+    wire.write(transport, b"y")
+    assert len(log) == 4
+    await asyncio.sleep(0)
+    assert len(log) == 5
 
 
 async def test_a_closed_transport_does_not_cost_the_others() -> None:

@@ -15,7 +15,6 @@ from mralab.errors import ConfigError
 from mralab.trafficlog import pcapng
 from mralab.trafficlog.capture import BlockFile, CaptureWriter, KeyLogWriter, path_of_worker
 from mralab.trafficlog.pcapng import Conversation, Leg, Side, Socket
-from mralab.trafficlog.writer import BATCH_SIZE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,6 +89,7 @@ def largest_file(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
+_BATCH_BYTES = 65_536
 needs_limit = pytest.mark.skipif(sys.platform == "win32", reason="no limit on a file's size")
 
 
@@ -219,12 +219,12 @@ def test_a_report_that_is_lost_itself_is_made_again(tmp_path: Path) -> None:
 def test_what_a_sleeping_reader_leaves_no_room_for_is_lost_and_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mralab.trafficlog.writer, "PENDING_SIZE", 4 * BATCH_SIZE)
+    monkeypatch.setattr(mralab.trafficlog.writer, "PENDING_SIZE", 4 * _BATCH_BYTES)
     path = tmp_path / "pipe"
     os.mkfifo(path)
     writer = CaptureWriter(path, application="mralab 0")
     (block,) = frames(16_000)
-    each = BATCH_SIZE // len(block) + 1
+    each = _BATCH_BYTES // len(block) + 1
     for _ in range(6):
         writer.add(block * each)  # nobody reads: this waits for nothing
     lost = writer.lost_frames
