@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import re
 import tomllib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 KeyPath = tuple[str, ...]
+#: A key, a ``[table]`` header, or an ``[[item]]`` header of an array of tables.
+_Statement = Literal["key", "table", "item"]
 
 _TOKEN = re.compile(
     r"""
@@ -44,28 +46,68 @@ def key_lines(text: str) -> dict[KeyPath, int]:
     """
     lines: dict[KeyPath, int] = {}
     table: KeyPath = ()
+    for kind, path, line in _statements(text):
+        if kind != "key":
+            table = path
+        lines.setdefault(table if kind != "key" else (*table, *path), line)
+    return lines
+
+
+def item_lines(text: str) -> dict[KeyPath, int]:
+    """Return the lines as :func:`key_lines` does, with each table of an array told from the others.
+
+    Args:
+        text: TOML that ``tomllib.loads`` accepts.
+
+    Returns:
+        Key path to line; behind the name of an array of tables stands the place of the table in
+        it, counted from 0: ``("user", "1", "password")``. The array itself, ``("user",)``, is where
+        its first table is.
+    """
+    lines: dict[KeyPath, int] = {}
+    places: dict[KeyPath, int] = {}
+    table: KeyPath = ()
+    for kind, path, line in _statements(text):
+        if kind == "key":
+            for length in range(1, len(path) + 1):  # a dotted key makes the tables on its way
+                lines.setdefault((*table, *path[:length]), line)
+            continue
+        table = ()
+        for name in path[:-1]:
+            table = (*table, name)
+            if table in places:
+                table = (*table, str(places[table]))
+        table = (*table, path[-1])
+        if kind == "item":
+            lines.setdefault(table, line)
+            places[table] = places.get(table, -1) + 1
+            table = (*table, str(places[table]))
+        lines.setdefault(table, line)
+    return lines
+
+
+def _statements(text: str) -> Iterator[tuple[_Statement, KeyPath, int]]:
+    """Yield each header and each key outside inline tables with its own path and its line."""
     path: list[str] = []  # of the statement being read
     in_key = True
-    in_header = False
+    brackets = 0  # of a header that are open
     depth = 0  # of brackets inside a value
     line = 1
     for token in _TOKEN.finditer(text):
         kind, word = token.lastgroup, token.group()
         match kind:
             case "newline" if depth == 0:
-                path, in_key, in_header = [], True, False
+                path, in_key, brackets = [], True, 0
             case "bare" | "quoted" if in_key:
                 path.append(_unquoted(word))
             case "equals" if in_key:
                 in_key = False
-                lines.setdefault((*table, *path), line)
+                yield "key", tuple(path), line
             case "open" if in_key:
-                in_header = True
-            case "close" if in_header:
+                brackets += 1
+            case "close" if brackets and in_key:
                 in_key = False
-                in_header = False
-                table = tuple(path)
-                lines.setdefault(table, line)
+                yield "item" if brackets > 1 else "table", tuple(path), line
             case "open":
                 depth += 1
             case "close":
@@ -73,7 +115,6 @@ def key_lines(text: str) -> dict[KeyPath, int]:
             case _:
                 pass
         line += word.count("\n")
-    return lines
 
 
 def line_of(lines: Mapping[KeyPath, int], path: KeyPath) -> int:

@@ -1,26 +1,36 @@
-"""The web applications of a simulated CUCM: UDS on 8443 and TFTP on 6972 and 6970.
+"""The web applications of a simulated CUCM: UDS on 8443 and TFTP on 6972, 6971 and 6970.
 
-- Answers look as Tomcat's do where that was seen: an empty ``Server`` field, no reason phrase after
-  200 (inferred from the log in Cisco 218018), a Basic challenge with the documented realm.
+- Answers look as Tomcat's do where that was seen, see :mod:`mralab.lab.tomcat`.
 - An application is made anew for each service that runs it: data is shared, state there is none.
 """
 
 from __future__ import annotations
 
-import hmac
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from aiohttp import BasicAuth, hdrs, web
+from aiohttp import web
 
 from mralab.lab import udsdata
+from mralab.lab.axl import add_axl
+from mralab.lab.tomcat import end_user, new_application, not_found, unauthorized, xml_answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from mralab.lab.tomcat import Account
     from mralab.lab.udsdata import Cluster, User
 
-#: Largest request body taken, for uploads such as problem reports. Lab default.
-MAX_BODY_BYTES: Final = 64 * 2**20
+
+def cucm_application(cluster: Cluster, accounts: tuple[Account, ...]) -> web.Application:
+    """Make all of a CUCM's Tomcat: UDS and AXL.
+
+    Args:
+        cluster: what it answers from.
+        accounts: who may use AXL.
+    """
+    application = uds_application(cluster)
+    add_axl(application, cluster, accounts)
+    return application
 
 
 def uds_application(cluster: Cluster) -> web.Application:
@@ -30,7 +40,7 @@ def uds_application(cluster: Cluster) -> web.Application:
     that user's (Basic). Source: UDS reference (seen); 403 for another's resources is a lab default.
     """
     uds = _Uds(cluster)
-    application = _application()
+    application = new_application()
     application.router.add_get("/cucm-uds/clusterUser", uds.cluster_user)
     application.router.add_get("/cucm-uds/servers", uds.servers)
     application.router.add_get("/cucm-uds/version", uds.version)
@@ -50,10 +60,10 @@ def tftp_application(files: Mapping[str, bytes]) -> web.Application:
     async def send(request: web.Request) -> web.Response:
         body = files.get(request.match_info["name"])
         if body is None:
-            return _not_found(request)
+            return not_found(request)
         return web.Response(body=body, reason="", content_type="application/octet-stream")
 
-    application = _application()
+    application = new_application()
     application.router.add_get("/{name}", send)
     return application
 
@@ -67,22 +77,26 @@ class _Uds:
     async def cluster_user(self, request: web.Request) -> web.Response:
         query = request.query
         if "username" in query:
-            user = self._cluster.user(query["username"])
+            home = self._cluster.home_of(query["username"])
+            user = home.user(query["username"]) if home else None
         elif "email" in query:
-            user = self._cluster.user_by_email(query["email"])
+            home = self._cluster.home_of_email(query["email"])
+            user = home.user_by_email(query["email"]) if home else None
         else:
             return web.Response(status=400, text="a filter parameter is required\n")
-        return _xml(udsdata.cluster_user(self._cluster, request.rel_url.raw_query_string, user))
+        return xml_answer(
+            udsdata.cluster_user(self._cluster, request.rel_url.raw_query_string, user, home=home)
+        )
 
     async def servers(self, _request: web.Request) -> web.Response:
-        return _xml(udsdata.servers(self._cluster))
+        return xml_answer(udsdata.servers(self._cluster))
 
     async def version(self, _request: web.Request) -> web.Response:
-        return _xml(udsdata.version(self._cluster))
+        return xml_answer(udsdata.version(self._cluster))
 
     async def user(self, request: web.Request) -> web.Response:
         return self._for_owner(
-            request, lambda user: _xml(udsdata.user_resource(self._cluster, user))
+            request, lambda user: xml_answer(udsdata.user_resource(self._cluster, user))
         )
 
     async def devices(self, request: web.Request) -> web.Response:
@@ -91,7 +105,7 @@ class _Uds:
             return web.Response(status=400, text="max is a number\n")
         limit = None if text is None else int(text)
         return self._for_owner(
-            request, lambda user: _xml(udsdata.devices(self._cluster, user, limit=limit))
+            request, lambda user: xml_answer(udsdata.devices(self._cluster, user, limit=limit))
         )
 
     async def device(self, request: web.Request) -> web.Response:
@@ -100,8 +114,8 @@ class _Uds:
         def answer(user: User) -> web.Response:
             for device in user.devices:
                 if device.pkid == wanted:
-                    return _xml(udsdata.device_resource(self._cluster, user, device))
-            return _not_found(request)
+                    return xml_answer(udsdata.device_resource(self._cluster, user, device))
+            return not_found(request)
 
         return self._for_owner(request, answer)
 
@@ -109,44 +123,9 @@ class _Uds:
         self, request: web.Request, answer: Callable[[User], web.Response]
     ) -> web.Response:
         """Answer if the request shows the credentials of the user whose resource it names."""
-        user = self._authenticated(request)
+        user = end_user(request, self._cluster.users)
         if user is None:
-            return web.Response(
-                status=401, headers=udsdata.UNAUTHORIZED_FIELDS, body=udsdata.unauthorized()
-            )
+            return unauthorized()
         if user.user_id != request.match_info["user"]:
             return web.Response(status=403, text="not your resource\n")
         return answer(user)
-
-    def _authenticated(self, request: web.Request) -> User | None:
-        try:
-            shown = BasicAuth.decode(request.headers.get(hdrs.AUTHORIZATION, ""), "utf-8")
-        except ValueError:
-            return None
-        user = self._cluster.user(shown.login)
-        if user is None or not hmac.compare_digest(user.password.encode(), shown.password.encode()):
-            return None
-        return user
-
-
-def _application() -> web.Application:
-    application = web.Application(client_max_size=MAX_BODY_BYTES)
-    application.on_response_prepare.append(_blank_server_field)
-    return application
-
-
-async def _blank_server_field(_request: web.Request, response: web.StreamResponse) -> None:
-    response.headers[hdrs.SERVER] = ""
-
-
-def _xml(body: bytes) -> web.Response:
-    return web.Response(body=body, reason="", content_type="application/xml", charset="UTF-8")
-
-
-def _not_found(request: web.Request) -> web.Response:
-    return web.Response(
-        status=404,
-        body=udsdata.not_found(request.path),
-        content_type="text/html",
-        charset="utf-8",
-    )

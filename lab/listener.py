@@ -203,6 +203,11 @@ class Listener:
         self._running: _Running | None = None
         self._server: asyncio.Server | None = None
 
+    @property
+    def tls(self) -> ServerTls | None:
+        """The certificates and trust it has loaded; None over plain HTTP or before the start."""
+        return self._running.tls if self._running else None
+
     async def start(self) -> None:
         """Load and listen.
 

@@ -13,17 +13,17 @@ from __future__ import annotations
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from enum import Enum
 from typing import TYPE_CHECKING, Self
 
+from mralab.config.estate import HttpsCiphers
 from mralab.config.releases import TlsVersion
 from mralab.config.settings import Endpoint
 from mralab.errors import LabError
 from mralab.lab.applications import tftp_application, uds_application
 from mralab.lab.journal import Journal
 from mralab.lab.listener import Listener, RequestRecord, Sabotage, Served
-from mralab.lab.tlscontext import DEFAULT_CIPHERS, ClientCertificate, ServerTls
-from mralab.lab.udsdata import tftp_files
+from mralab.lab.tftpfiles import tftp_files
+from mralab.lab.tlscontext import DEFAULT_CIPHERS, CipherOrder, ClientCertificate, ServerTls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -37,13 +37,6 @@ if TYPE_CHECKING:
     from mralab.lab.udsdata import Cluster
 
 
-class HttpsCiphers(Enum):
-    """CUCM's enterprise parameter HTTPS Ciphers. Source: Cisco Preferred Architecture (seen)."""
-
-    RSA_ONLY = "RSA Ciphers Only"  #: the default of CUCM
-    EC_AND_RSA = "All Supported EC and RSA Ciphers"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
     """One listener of a node."""
@@ -54,10 +47,12 @@ class Service:
     application: Callable[[], web.Application]  #: makes what answers
     certificates: tuple[str, ...] = ()  #: names of the node's certificates; empty is plain HTTP
     client_certificate: ClientCertificate = ClientCertificate.NOT_ASKED
-    client_trust: tuple[str, ...] = ()  #: trust lists that a client's certificate must lead to
+    client_trust: tuple[str, ...] = ()  #: trust lists; what counts must be in each of them
     https_ciphers: HttpsCiphers = HttpsCiphers.EC_AND_RSA
-    ciphers: str = DEFAULT_CIPHERS  #: OpenSSL cipher string; the client's order counts
+    ciphers: str = DEFAULT_CIPHERS  #: OpenSSL cipher string
+    cipher_order: CipherOrder = CipherOrder.CLIENT
     max_tls: TlsVersion = TlsVersion.TLS1_2  #: CUCM up to 14 speaks 1.2, 15 speaks 1.3
+    sabotage: Sabotage = Sabotage.NONE  #: how it fails from the start on
 
 
 class SimulatedNode:
@@ -123,9 +118,10 @@ class SimulatedNode:
             LabError: an address is in use or not local, or certificates cannot be served.
         """
         async with AsyncExitStack() as stack:
-            for listener in self._listeners.values():
+            for name, listener in self._listeners.items():
                 stack.push_async_callback(listener.stop)
                 await listener.start()
+                await listener.sabotage(self._services[name].sabotage)
             self._running = stack.pop_all()
         return self
 
@@ -145,6 +141,34 @@ class SimulatedNode:
             LabError: no such service.
         """
         return self._listener(service).endpoint
+
+    def served(self, service: str) -> Mapping[str, Credential]:
+        """Return the certificates that a service has loaded, by name; none over plain HTTP.
+
+        Raises:
+            LabError: no such service.
+        """
+        tls = self._listener(service).tls
+        return dict(tls.credentials) if tls else {}
+
+    def is_stale(self, service: str) -> bool:
+        """Whether a restart would have a service load other certificates or trust than it has.
+
+        Raises:
+            LabError: no such service.
+        """
+        tls = self._listener(service).tls
+        if tls is None:
+            return False
+        described = self._services[service]
+        return tls.credentials != self._selected(described) or set(tls.trusted) != set(
+            self._client_authorities(described)
+        )
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """The services as they are described now, in order."""
+        return tuple(self._services.values())
 
     def service(self, name: str) -> Service:
         """Return a service's description.
@@ -250,18 +274,29 @@ class SimulatedNode:
 
     def _load_tls(self, service: Service) -> ServerTls:
         """Build what a service serves from what is installed now."""
+        return ServerTls(
+            self._selected(service),
+            client_certificate=service.client_certificate,
+            trusted=self._client_authorities(service),
+            ciphers=service.ciphers,
+            cipher_order=service.cipher_order,
+            max_tls=service.max_tls,
+        )
+
+    def _selected(self, service: Service) -> dict[str, Credential]:
+        """Return the installed certificates that the service's parameters let it serve."""
         installed = (name for name in service.certificates if name in self._certificates)
         credentials = {name: self._certificates[name] for name in installed}
         if service.https_ciphers is HttpsCiphers.RSA_ONLY:
             # Under TLS 1.3 no cipher string could keep the EC certificate away.
-            credentials = {key: item for key, item in credentials.items() if item.family == "RSA"}
-        return ServerTls(
-            credentials,
-            client_certificate=service.client_certificate,
-            trusted=[item for name in service.client_trust for item in self._trust.get(name, ())],
-            ciphers=service.ciphers,
-            max_tls=service.max_tls,
-        )
+            return {key: item for key, item in credentials.items() if item.family == "RSA"}
+        return credentials
+
+    def _client_authorities(self, service: Service) -> list[x509.Certificate]:
+        """Return what stands in every trust list of the service, in the first one's order."""
+        lists = [self._trust.get(name, ()) for name in service.client_trust]
+        first = lists[0] if lists else ()
+        return [item for item in first if all(item in other for other in lists)]
 
 
 def cucm_services(

@@ -1,7 +1,8 @@
 """The TLS side of one service: its certificates and parameters, loaded once.
 
 - One context holds an RSA and an ECDSA certificate and obeys the client's order, as CUCM does
-  (Cisco 218018: which of the two is served depends on the cipher list of Expressway-C).
+  (Cisco 218018: which of the two is served depends on the cipher list of Expressway-C), or puts
+  its own ECDSA suites first.
 - What is sent is a credential's own chain and never more: OpenSSL would complete a chain from the
   list of trusted client CAs, and a missing intermediate would never show.
 - Sessions are not resumed, so every connection shows its certificate.
@@ -49,15 +50,23 @@ class ClientCertificate(Enum):
     REQUIRED = "required"
 
 
+class CipherOrder(Enum):
+    """Whose order of cipher suites decides, and so which of two certificates is served."""
+
+    CLIENT = "client"
+    ECDSA_FIRST = "ECDSA first"  #: the server's own, with its ECDSA certificate first
+
+
 class ServerTls:
     """Certificates and TLS parameters of one service, built once and shared by its connections.
 
     Attributes:
         credentials: by name, such as ``CallManager-ECDSA``; in the order given.
+        trusted: what a client's certificate must lead to.
         context: what the connections are made of.
     """
 
-    __slots__ = ("context", "credentials")
+    __slots__ = ("context", "credentials", "trusted")
 
     def __init__(
         self,
@@ -66,6 +75,7 @@ class ServerTls:
         client_certificate: ClientCertificate = ClientCertificate.NOT_ASKED,
         trusted: Sequence[x509.Certificate] = (),
         ciphers: str = DEFAULT_CIPHERS,
+        cipher_order: CipherOrder = CipherOrder.CLIENT,
         max_tls: TlsVersion = TlsVersion.TLS1_2,
     ) -> None:
         """Load everything.
@@ -75,7 +85,8 @@ class ServerTls:
             client_certificate: whether clients are asked for theirs.
             trusted: what a client's certificate must lead to. A refused one gets the alert that
                 OpenSSL finds right, 48 unknown_ca if its CA is missing.
-            ciphers: OpenSSL cipher string. The client's order counts.
+            ciphers: OpenSSL cipher string.
+            cipher_order: whose order counts.
             max_tls: highest version spoken. TLS 1.2 is the lowest.
 
         Raises:
@@ -88,8 +99,13 @@ class ServerTls:
                 hint="give it a tomcat and a tomcat-ECDSA certificate, or one of them",
             )
         self.credentials = dict(credentials)
+        self.trusted = tuple(trusted)
         self.context = SSL.Context(SSL.TLS_SERVER_METHOD)
         _set_parameters(self.context, ciphers, max_tls)
+        if cipher_order is CipherOrder.ECDSA_FIRST:
+            # It puts the server's signature algorithms first too, which decide under TLS 1.3.
+            self.context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
+            self.context.set_cipher_list(f"HIGH+aECDSA:{ciphers}".encode())
         for credential in credentials.values():
             _load(self.context, credential)
         _ask(self.context, client_certificate, trusted)

@@ -1,8 +1,8 @@
 """What a simulated CUCM knows, and the bodies it answers with.
 
 - Elements and attributes of UDS answers follow the public UDS API reference (Cisco DevNet, "User
-  Data Services"); the list around devices and the contents of the TFTP files are lab defaults, and
-  say so.
+  Data Services"), in its order; of a user, those that are simulated.
+- One :class:`Cluster` is the truth behind UDS, AXL and the TFTP files of all its nodes.
 - Names are those of Cisco document 218018 or made up.
 - Bodies are built as XML trees, so whatever a name contains is escaped.
 
@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 #: Realm of UDS's Basic challenge. Source: Cisco 211304 (seen).
 REALM: Final = "Cisco Web Services Realm"
@@ -62,11 +63,35 @@ class User:
     email: str = ""
     extension: str = ""
     devices: tuple[Device, ...] = ()
+    im_presence: bool = True  #: enabled for IM and Presence on the user's page
+    voicemail: str = ""  #: Unity Connection of the mailbox, as the UC service names it; "" is none
 
     @property
     def pkid(self) -> str:
         """The user's key in the database: always the same for one user id."""
         return str(uuid.uuid5(_PKID_NAMESPACE, f"user {self.user_id}"))
+
+
+class NodeKind(Enum):
+    """Kinds of servers of a cluster; the value is AXL's processNodeRole. Source: AXL schema."""
+
+    VOICE_VIDEO = "CUCM Voice/Video"
+    IM_PRESENCE = "CUCM IM and Presence"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProcessNode:
+    """A server of the cluster, as its database holds it."""
+
+    name: str  #: under System > Server
+    kind: NodeKind = NodeKind.VOICE_VIDEO
+    publisher: bool = False
+    version: str = "14.0.1"
+
+    @property
+    def pkid(self) -> str:
+        """The server's key in the database: always the same for one name."""
+        return str(uuid.uuid5(_PKID_NAMESPACE, f"server {self.name}"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,11 +104,36 @@ class Cluster:
     uds_port: int = 8443  #: ports as they stand in the answers' addresses
     tftp_https_port: int = 6972
     tftp_http_port: int = 6970
+    soap_port: int = 8443  #: of the IM and Presence nodes
+    unity_port: int = 443
+    im_presence: tuple[str, ...] = ()  #: IM and Presence nodes as advertised, publisher first
+    nodes: tuple[ProcessNode, ...] = ()  #: all servers, as AXL lists them
+    remotes: tuple[Cluster, ...] = ()  #: clusters that are asked for users unknown here
 
     @property
     def publisher(self) -> str:
         """The name of the publisher."""
         return self.servers[0]
+
+    def profile_file(self, user: User) -> str:
+        """Return the name of a user's service profile on the TFTP server.
+
+        Users with the first user's services have the default profile. Source: ``SPDefault.cnf.xml``
+        is seen (Cisco 225746); that other profiles have files of their own is a lab default.
+        """
+        return f"{self._profile(user)}.cnf.xml"
+
+    def jabber_file(self, user: User) -> str:
+        """Return the name of a user's Jabber profile on the TFTP server.
+
+        Source: UDS reference, New and Changed: ``JAB_`` and the service profile's key (seen).
+        """
+        return f"JAB_{uuid.uuid5(_PKID_NAMESPACE, self._profile(user))}.cnf.xml"
+
+    def _profile(self, user: User) -> str:
+        profiles = tuple(dict.fromkeys((item.im_presence, item.voicemail) for item in self.users))
+        number = profiles.index((user.im_presence, user.voicemail))
+        return f"SP{number}" if number else "SPDefault"
 
     def user(self, user_id: str) -> User | None:
         """Find a user by id, with case."""
@@ -94,9 +144,20 @@ class Cluster:
         wanted = email.casefold()
         return next((user for user in self.users if user.email.casefold() == wanted), None)
 
+    def home_of(self, user_id: str) -> Cluster | None:
+        """Find the cluster that knows a user id, this one first.
+
+        Source: UDS reference: the local cluster is searched first, then remote ones (seen).
+        """
+        return next((item for item in (self, *self.remotes) if item.user(user_id)), None)
+
+    def home_of_email(self, email: str) -> Cluster | None:
+        """Find the cluster that knows a mail address, this one first."""
+        return next((item for item in (self, *self.remotes) if item.user_by_email(email)), None)
+
     def uds(self, path: str) -> str:
         """Return the address of a UDS resource on the publisher."""
-        return f"https://{_bracketed(self.publisher)}:{self.uds_port}/cucm-uds/{path}"
+        return f"https://{bracketed(self.publisher)}:{self.uds_port}/cucm-uds/{path}"
 
     def user_uds(self, user: User, path: str = "") -> str:
         """Return the address of a resource of one user."""
@@ -117,42 +178,46 @@ def sample_cluster(*servers: str) -> Cluster:
     return Cluster(servers=servers or ("cucm.steven.lab",), users=(emusk,))
 
 
-def cluster_user(cluster: Cluster, query: str, user: User | None) -> bytes:
+def cluster_user(
+    cluster: Cluster, query: str, user: User | None, *, home: Cluster | None = None
+) -> bytes:
     """Answer ``clusterUser``.
 
     Args:
-        cluster: the home cluster.
+        cluster: the cluster asked.
         query: the request's query as it came, such as ``username=emusk``.
         user: the user found, None if there is none.
+        home: the user's home cluster, default the one asked; the answer names its publisher.
 
     Source: UDS reference, System Resources (seen).
     """
-    address = f"https://{_bracketed(cluster.publisher)}/cucm-uds/clusterUser?{query}"
+    address = f"https://{bracketed(cluster.publisher)}/cucm-uds/clusterUser?{query}"
     root = ET.Element("clusterUser", version=cluster.version, uri=address)
     if user is None:
         ET.SubElement(root, "result", found="false")
-        return _document(root)
-    ET.SubElement(root, "result", found="true", uri=cluster.user_uds(user), version=cluster.version)
-    _text(root, "homeCluster", cluster.publisher, serversUri=cluster.uds("servers"))
+        return document(root)
+    home = home or cluster
+    ET.SubElement(root, "result", found="true", uri=home.user_uds(user), version=home.version)
+    add_text(root, "homeCluster", home.publisher, serversUri=home.uds("servers"))
     details = ET.SubElement(root, "homeClusterDetails")
-    _text(details, "selfProvisioningSecureMode", "true")
-    _text(details, "adminProvisionMode", "false")
-    return _document(root)
+    add_text(details, "selfProvisioningSecureMode", "true")
+    add_text(details, "adminProvisionMode", "false")
+    return document(root)
 
 
 def servers(cluster: Cluster) -> bytes:
     """Answer ``servers``: the names that clients then use. Source: UDS reference (seen)."""
     root = ET.Element("servers", version=cluster.version, uri=cluster.uds("servers"))
     for name in cluster.servers:
-        _text(root, "server", name)
-    return _document(root)
+        add_text(root, "server", name)
+    return document(root)
 
 
 def version(cluster: Cluster) -> bytes:
     """Answer ``version``. Source: UDS reference (seen)."""
     root = ET.Element("versionInformation", uri=cluster.uds("version"), version=cluster.version)
-    _text(root, "version", cluster.version)
-    return _document(root)
+    add_text(root, "version", cluster.version)
+    return document(root)
 
 
 def user_resource(cluster: Cluster, user: User) -> bytes:
@@ -167,41 +232,45 @@ def user_resource(cluster: Cluster, user: User) -> bytes:
         ("email", user.email),
         ("directoryUri", user.email),
     ):
-        _text(root, tag, value)
-    _text(root, "homeCluster", "true", enableImAndPresence="true", enableCalendarPresence="false")
-    _text(root, "primaryExtension", user.extension)
+        add_text(root, tag, value)
+    im_presence = _boolean(user.im_presence)
+    add_text(
+        root, "homeCluster", "true", enableImAndPresence=im_presence, enableCalendarPresence="false"
+    )
+    add_text(ET.SubElement(root, "primaryExtension"), "directoryNumber", user.extension)
     for tag in ("devices", "credentials", "extensions", "subscribedServices", "speedDials"):
         ET.SubElement(root, tag, uri=cluster.user_uds(user, f"/{tag}"))
     profile = ET.SubElement(root, "serviceProfile")
-    _text(profile, "uri", f"{_tftp(cluster, https=False)}/SPDefault.cnf.xml")
-    if _release(cluster.version) >= _JABBER_PROFILE_SINCE:
+    add_text(profile, "uri", f"{_tftp(cluster, https=False)}/{cluster.profile_file(user)}")
+    if release_of(cluster.version) >= _JABBER_PROFILE_SINCE:
         jabber = ET.SubElement(root, "jabberProfile")
-        _text(jabber, "uri", f"{_tftp(cluster, https=True)}/{jabber_profile_file(user)}")
-    return _document(root)
+        add_text(jabber, "uri", f"{_tftp(cluster, https=True)}/{cluster.jabber_file(user)}")
+    return document(root)
 
 
 def devices(cluster: Cluster, user: User, *, limit: int | None = None) -> bytes:
     """Answer ``user/<id>/devices``, at most ``limit`` of them.
 
-    Source: a device's elements are those of the UDS reference (seen); the list is a lab default.
+    Source: UDS reference, User Resources (seen).
     """
-    listed: Sequence[Device] = user.devices[:limit]
-    root = ET.Element(
-        "devices",
-        uri=cluster.user_uds(user, "/devices"),
-        version=cluster.version,
-        start="0",
-        totalCount=str(len(user.devices)),
-        requestedCount=str(len(listed) if limit is None else limit),
-        returnedCount=str(len(listed)),
-    )
-    root.extend(_device(cluster, user, device) for device in listed)
-    return _document(root)
+    root = ET.Element("devices", uri=cluster.user_uds(user, "/devices"), version=cluster.version)
+    for device in user.devices[:limit]:
+        element = ET.SubElement(root, "device", uri=_device_uri(cluster, user, device))
+        # Of a list the description stands behind the model, of a single device before it.
+        _add_device(element, device, ("id", "name", "type", "model", "description", "protocol"))
+    return document(root)
 
 
 def device_resource(cluster: Cluster, user: User, device: Device) -> bytes:
     """Answer ``user/<id>/device/<pkid>``. Source: UDS reference, Device Resources (seen)."""
-    return _document(_device(cluster, user, device))
+    root = ET.Element(
+        "device",
+        uri=_device_uri(cluster, user, device),
+        version=cluster.version,
+        hasPrimaryNumber=_boolean(device.primary),
+    )
+    _add_device(root, device, ("id", "name", "type", "description", "model", "protocol"))
+    return document(root)
 
 
 def unauthorized() -> bytes:
@@ -214,114 +283,52 @@ def not_found(path: str) -> bytes:
     return _error_page(404, "Not Found", f"The requested resource [{path}] is not available.")
 
 
-def tftp_files(cluster: Cluster) -> dict[str, bytes]:
-    """Return the TFTP server's files by name.
+def _device_uri(cluster: Cluster, user: User, device: Device) -> str:
+    return cluster.user_uds(user, f"/device/{device.pkid}")
 
-    ``jabber-config.xml``, ``SPDefault.cnf.xml``, ``global-settings.xml`` and for each user a
-    ``JAB_<id>.cnf.xml``, for each device ``<device>.cnf.xml``.
 
-    Source: the file names (Cisco 225746 and public scripts, seen). The contents are lab defaults in
-    the form of such files.
-    """
-    files = {
-        "jabber-config.xml": _jabber_config(),
-        "SPDefault.cnf.xml": _service_profile(cluster),
-        "global-settings.xml": _global_settings(cluster),
+def _add_device(element: ET.Element, device: Device, tags: tuple[str, ...]) -> None:
+    values = {
+        "id": device.pkid,
+        "name": device.name,
+        "type": device.kind,
+        "description": device.description,
+        "model": device.model,
+        "protocol": device.protocol,
     }
-    for user in cluster.users:
-        files[jabber_profile_file(user)] = _jabber_config()
-        for device in user.devices:
-            files[f"{device.name}.cnf.xml"] = _device_file(cluster, user, device)
-    return files
-
-
-def jabber_profile_file(user: User) -> str:
-    """Name of a user's Jabber profile on the TFTP server. Source: UDS reference (form seen)."""
-    return f"JAB_{user.user_id}.cnf.xml"
-
-
-def _device(cluster: Cluster, user: User, device: Device) -> ET.Element:
-    root = ET.Element(
-        "device",
-        uri=cluster.user_uds(user, f"/device/{device.pkid}"),
-        version=cluster.version,
-        hasPrimaryNumber=_boolean(device.primary),
-    )
-    _text(root, "id", device.pkid)
-    _text(root, "name", device.name)
-    _text(root, "type", device.kind)
-    _text(root, "description", device.description, editable="true")
-    _text(root, "model", device.model)
-    _text(root, "protocol", device.protocol)
-    return root
-
-
-def _jabber_config() -> bytes:
-    root = ET.Element("config", version="1.0")
-    _text(ET.SubElement(root, "Client"), "PrtLogServerUrl", "")
-    _text(ET.SubElement(root, "Directory"), "DirectoryServerType", "UDS")
-    _text(ET.SubElement(root, "Policies"), "EnableSIPURIDialling", "true")
-    return _document(root)
-
-
-def _service_profile(cluster: Cluster) -> bytes:
-    root = ET.Element("config", version="1.0")
-    directory = ET.SubElement(root, "Directory")
-    _text(directory, "DirectoryServerType", "UDS")
-    _text(directory, "UdsServer", cluster.publisher)
-    return _document(root)
-
-
-def _global_settings(cluster: Cluster) -> bytes:
-    root = ET.Element("globalSettings", version=cluster.version)
-    _text(root, "cluster", cluster.publisher)
-    return _document(root)
-
-
-def _device_file(cluster: Cluster, user: User, device: Device) -> bytes:
-    root = ET.Element("device")
-    _text(root, "fullConfig", "true")
-    _text(root, "deviceProtocol", device.protocol)
-    pool = ET.SubElement(root, "devicePool")
-    members = ET.SubElement(ET.SubElement(pool, "callManagerGroup"), "members")
-    for priority, name in enumerate(cluster.servers):
-        member = ET.SubElement(members, "member", priority=str(priority))
-        manager = ET.SubElement(member, "callManager")
-        _text(manager, "name", name)
-        _text(manager, "processNodeName", name)
-    lines = ET.SubElement(ET.SubElement(root, "sipProfile"), "sipLines")
-    line = ET.SubElement(lines, "line", button="1")
-    _text(line, "name", user.extension)
-    _text(line, "displayName", f"{user.first_name} {user.last_name}".strip())
-    return _document(root)
+    for tag in tags:
+        attributes = {"editable": "true"} if tag == "description" else {}
+        add_text(element, tag, values[tag], **attributes)
 
 
 def _error_page(status: int, phrase: str, description: str) -> bytes:
     root = ET.Element("html", lang="en")
     title = f"HTTP Status {status} \N{EN DASH} {phrase}"
-    _text(ET.SubElement(root, "head"), "title", title)
+    add_text(ET.SubElement(root, "head"), "title", title)
     body = ET.SubElement(root, "body")
-    _text(body, "h1", title)
-    _text(body, "p", description)
+    add_text(body, "h1", title)
+    add_text(body, "p", description)
     return b"<!doctype html>" + ET.tostring(root, encoding="unicode").encode()
 
 
-def _document(root: ET.Element) -> bytes:
+def document(root: ET.Element) -> bytes:
+    """Return a whole XML document in UTF-8, declaration first."""
     return (
         b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode").encode()
     )
 
 
-def _text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+def add_text(parent: ET.Element, tag: str, text: str, **attributes: str) -> None:
+    """Append an element that holds text."""
     ET.SubElement(parent, tag, attributes).text = text
 
 
 def _tftp(cluster: Cluster, *, https: bool) -> str:
     scheme, port = ("https", cluster.tftp_https_port) if https else ("http", cluster.tftp_http_port)
-    return f"{scheme}://{_bracketed(cluster.publisher)}:{port}"
+    return f"{scheme}://{bracketed(cluster.publisher)}:{port}"
 
 
-def _release(text: str) -> tuple[int, ...]:
+def release_of(text: str) -> tuple[int, ...]:
     """Turn ``14.0.1.13900-155`` into (14, 0); a part that is no number ends it."""
     numbers: list[int] = []
     for part in text.split(".")[:2]:
@@ -335,5 +342,6 @@ def _boolean(value: bool) -> str:  # noqa: FBT001 - the value to render is the o
     return "true" if value else "false"
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """Return a host as it stands in an address: an IPv6 literal in brackets."""
     return f"[{host}]" if ":" in host else host

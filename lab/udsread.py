@@ -5,13 +5,15 @@
 - Elements are looked for by their plain names, wherever they stand, as the answers of different
   releases nest them differently.
 
-Source: elements of the UDS reference (seen); that a list of devices holds ``device`` elements is a
-lab default.
+Source: elements of the UDS reference (seen); that a list of devices holds ``device`` elements, and
+the elements of service profile and ``jabber-config.xml``, are lab defaults.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, NoReturn
+from urllib.parse import quote, urlsplit
 from xml.etree import ElementTree as ET
 
 from mralab.errors import LabError, RouteError
@@ -20,6 +22,18 @@ from mralab.origin.route import canonical_host
 #: Longest answer taken; configuration files are some ten KiB. Lab default.
 MAX_ANSWER_BYTES: Final = 2**20
 _SHOWN: Final = 80
+_LAST_PORT: Final = 65_535
+_DEFAULT_PORTS: Final = {"https": 443, "http": 80}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is, as an answer names it."""
+
+    scheme: str  #: ``https`` or ``http``
+    host: str  #: name or IP literal, IPv6 without brackets
+    port: int
+    path: str = "/"  #: with its query
 
 
 class _NoDocumentType(ET.TreeBuilder):
@@ -81,6 +95,80 @@ def soft_phone(body: bytes) -> str | None:
     """
     names = (element.text or "" for element in read_xml(body).iterfind(".//device/name"))
     return next((name for name in names if name.startswith("CSF")), None)
+
+
+def profile_place(body: bytes) -> Place | None:
+    """Return where a ``user`` answer says the service profile is; None if it names none.
+
+    Raises:
+        LabError: no usable answer, or an address that is none.
+    """
+    text = read_xml(body).findtext(".//serviceProfile/uri")
+    return _place(text, "service profile") if text else None
+
+
+def im_presence_servers(body: bytes) -> tuple[Place, ...]:
+    """Return the IM and Presence servers of a service profile or ``jabber-config.xml``, in order.
+
+    Raises:
+        LabError: no usable answer, or a server that is no host.
+    """
+    return _servers(read_xml(body), "PresenceServerAddress", 8443, "IM and Presence server")
+
+
+def voicemail_servers(body: bytes) -> tuple[Place, ...]:
+    """Return the voicemail servers of a service profile or ``jabber-config.xml``, in order.
+
+    Raises:
+        LabError: no usable answer, or a server that is no host.
+    """
+    return _servers(read_xml(body), "VVM_Mailstore_Server_0", 443, "voicemail server")
+
+
+def photo_place(body: bytes, user_id: str) -> Place | None:
+    """Return where ``jabber-config.xml`` says a user's photo is; None if it names no place.
+
+    Raises:
+        LabError: no usable answer, or an address that is none.
+    """
+    template = read_xml(body).findtext(".//UdsPhotoUriWithToken")
+    if not template:
+        return None
+    return _place(template.replace("%%uid%%", quote(user_id, safe="")), "photo")
+
+
+def _servers(root: ET.Element, tag: str, default_port: int, what: str) -> tuple[Place, ...]:
+    """Read elements that hold a host; the attribute ``port`` is the lab's own."""
+    found = []
+    for element in root.iterfind(f".//{tag}"):
+        port = element.get("port", str(default_port))
+        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
+            raise LabError(f"the answer names port {port[:_SHOWN]!r} for its {what}")
+        found.append(Place("https", _host(element.text, what), int(port)))
+    return tuple(found)
+
+
+def _place(text: str, what: str) -> Place:
+    """Take an address apart.
+
+    Raises:
+        LabError: it is none.
+    """
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port or _DEFAULT_PORTS[parts.scheme]
+    except (ValueError, KeyError) as exc:
+        raise LabError(
+            f"the answer names {text[:_SHOWN]!r} as {what}, which is no address",
+            hint="an address begins with https:// or http:// and has a port from 1 to 65535",
+        ) from exc
+    path = parts.path or "/"
+    return Place(
+        parts.scheme,
+        _host(parts.hostname, what),
+        port,
+        f"{path}?{parts.query}" if parts.query else path,
+    )
 
 
 def _host(text: str | None, what: str) -> str:

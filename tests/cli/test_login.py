@@ -10,6 +10,11 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from tests.lab.jsonshape import faults
+
+from mralab.config.estatesample import SAMPLE
+from mralab.lab import estate
+from mralab.lab.pki import KeyCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,6 +22,7 @@ if TYPE_CHECKING:
 
     from .conftest import LabNode, Ran, Serving
 
+KEYS = KeyCache()
 NODE = ("--node", "cucm.steven.lab")
 EMUSK = ("login", "emusk@steven.lab", *NODE)
 STEP = re.compile(r"(\d)  (ok|red) +(.{26})(\d{3}) (.{18})(\d+\.\d{3}) s")
@@ -25,6 +31,12 @@ STEP = re.compile(r"(\d)  (ok|red) +(.{26})(\d{3}) (.{18})(\d+\.\d{3}) s")
 @pytest.fixture(autouse=True)
 def password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MRALAB_PASSWORD", "rocket")
+
+
+@pytest.fixture(autouse=True)
+def shared_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make an estate's keys once: they are most of what it takes to start."""
+    monkeypatch.setattr(estate, "KeyCache", lambda: KEYS)
 
 
 @pytest.fixture
@@ -78,27 +90,39 @@ def test_as_json(run: Callable[..., Ran], proxy: Serving) -> None:
     assert ran.err == ""
     told = ran.json
     steps = told.pop("steps")
+    assert faults(ran.json, "login.schema.json") == []
     assert "self signed certificate" in told.pop("hint")
+    assert told.pop("fix")["mends"] == 3
     assert told == {
-        "schema": "mralab-login-1",
+        "schema": "mralab-login-2",
         "user": "emusk",
         "domain": "steven.lab",
         "node": "cucm.steven.lab",
         "proxy": f"http://{proxy.address}",
         "outcome": "no-phone-service",
+        "losses": ["no-phone-service"],
+        "text": "no phone service: the client gets no configuration",
     }
     assert steps[6].pop("seconds") > 0
     assert "127." in steps[6].pop("lab_reason")
+    assert len(steps[6].pop("tracking_id")) == 36
     assert steps[6] == {
         "title": "the phone configuration",
         "purpose": "phone",
         "asked": True,
+        "method": "GET",
         "segment": "c3RldmVuLmxhYi9odHRwcy9jdWNtLnN0ZXZlbi5sYWIvNjk3Mg",
         "url": "https://cucm.steven.lab:6972/CSFemusk.cnf.xml",
         "status": 502,
         "phrase": "connect failed",
         "green": False,
         "fault": "answered 502 connect failed",
+        "hint": "",
+        "because": None,
+        "crossed": False,
+        "other_server": False,
+        "met": None,
+        "asks": [],
     }
     assert "rocket" not in ran.out
 
@@ -155,6 +179,18 @@ def hanging_up(lab_node: Callable[..., LabNode]) -> str:
         pytest.param(
             ("a@b.lab", *NODE, "--password-file", "/no/such"), "No such file", id="no such file"
         ),
+        pytest.param(("a@b.lab", "--proxy", "http://c:1"), "--proxy without --node", id="no node"),
+        pytest.param(("a@b.lab", *NODE, "--edge", "e"), "two ways to log in", id="two ways"),
+        pytest.param(("a@b.lab", "--ca", "x", "--users", "2"), "--ca and --users", id="two others"),
+        pytest.param(("a@b.lab", "--ca", "x"), "--ca without --edge", id="no edge"),
+        pytest.param(("a@b.lab", "--edge", "e:0"), "--edge: port 0", id="edge, port 0"),
+        pytest.param(("a@b.lab", "--edge", "e:x"), "--edge: ", id="edge, no port"),
+        pytest.param(("a@b.lab", "--edge", "e", "--ca", "/no/such"), "No such file", id="no CAs"),
+        pytest.param(("a b@", "--edge", "e"), "is not USER@DOMAIN", id="edge, no user"),
+        pytest.param(("a@b.lab",), "'b.lab' is not the domain of the sample", id="other domain"),
+        pytest.param(("b.lab", "--users", "0"), "--users 0", id="no users"),
+        pytest.param(("b.lab", "--users", "10001"), "--users 10001", id="too many users"),
+        pytest.param(("a@b.lab", "--estate", "/no/such"), "No such file", id="no estate"),
     ],
 )
 def test_usage(run: Callable[..., Ran], arguments: tuple[str, ...], said: str) -> None:
@@ -225,3 +261,108 @@ def test_an_empty_variable(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("MRALAB_PASSWORD", "")
     ran = run(*EMUSK)
     assert (ran.code, "MRALAB_PASSWORD is empty" in ran.err) == (2, True)
+
+
+# Through an estate.
+
+EDGE_STEP = re.compile(r"(\d+) +(ok|red|-) +(.*?) {2,}.*")
+
+
+def test_the_sample_estate(run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MRALAB_PASSWORD")  # the estate knows its users'
+    ran = run("login", "emusk@steven.lab")
+    assert (ran.code, ran.err) == (1, "")
+    assert ran.out.startswith(
+        "emusk@steven.lab through vcse.steven.lab:8443, release X14.2, fresh\n\n1   ok  the sign-on"
+    )
+    words = [match[2] for match in map(EDGE_STEP.fullmatch, ran.out.splitlines()) if match]
+    assert words == [*["ok"] * 7, *["red"] * 5, *["-"] * 4]
+    assert (
+        "       ok  Expressway-C asks: the user's devices, https://cucm.steven.lab:8443/" in ran.out
+    )
+    assert "CallManager-ECDSA (CN=cucm-EC.steven.lab, EC secp384r1), refused: " in ran.out
+    assert "\n\nno phone service: the client gets no configuration; no IM and presence" in ran.out
+    assert "(this mends all 9 red steps)\n" in ran.out
+
+
+def test_another_release_is_green(run: Callable[..., Ran]) -> None:
+    ran = run("login", "emusk@steven.lab", "--upgrade-path", "from-14.0", "--json")
+    assert ran.code == 0
+    assert faults(ran.json, "login.schema.json") == []
+    told = ran.json
+    assert (told["edge"], told["release"], told["upgrade_path"]) == (
+        *("vcse.steven.lab:8443", "X14.2"),
+        "from-14.0",
+    )
+    assert (told["outcome"], told["fix"], told["estate"]) == ("fine", None, "the sample estate")
+    assert "rocket" not in ran.out
+
+
+def test_an_estate_of_a_file(run: Callable[..., Ran], tmp_path: Path) -> None:
+    file = tmp_path / "estate.toml"
+    file.write_text(SAMPLE.replace("emusk", "emma"))
+    password = tmp_path / "password"
+    password.write_text("wrong")
+    flags = ("--estate", file, "--release", "X14.0.7", "--json")
+    right = run("login", "emma@STEVEN.lab", *flags)
+    assert (right.code, right.json["release"], right.json["estate"]) == (0, "X14.0.7", str(file))
+    stranger = run("login", "emusk@steven.lab", *flags, "--password-file", password)
+    assert (stranger.code, stranger.json["steps"][1]["status"]) == (1, 401)
+
+
+def test_an_estate_with_faults(run: Callable[..., Ran], tmp_path: Path) -> None:
+    file = tmp_path / "estate.toml"
+    file.write_text(SAMPLE.replace('role = "publisher"', 'role = "boss"'))
+    ran = run("login", "emusk@steven.lab", "--estate", file)
+    assert (ran.code, ran.out) == (2, "")
+    assert f"{file}:" in ran.err
+
+
+def test_many_users(run: Callable[..., Ran]) -> None:
+    ran = run("login", "steven.lab", "--users", 3, "--release", "X14.0.7")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.startswith(
+        "3 users at once through vcse.steven.lab:8443, release X14.0.7, fresh"
+    )
+    assert ran.out.endswith("3 of 3: all fine (emusk, ghopper, emusk-001)\n")
+
+
+def test_many_users_as_json(run: Callable[..., Ran]) -> None:
+    ran = run("login", "emusk@steven.lab", "--users", 2, "--json")
+    assert ran.code == 1
+    assert faults(ran.json, "logins.schema.json") == []
+    assert (ran.json["users"], ran.json["red"], ran.json["crossed"]) == (2, 2, 0)
+
+
+def test_a_progress_bar_only_on_a_terminal(
+    run: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    terminal = io.StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert run("login", "steven.lab", "--users", 1, "--release", "X14.0.7").code == 0
+    assert "logins" in terminal.getvalue()
+
+
+def test_no_expressway_e(run: Callable[..., Ran]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        host, port = server.getsockname()
+    ran = run("login", "emusk@steven.lab", "--edge", f"{host}:{port}", "--edge-name", "vcse")
+    assert (ran.code, ran.err.count("\n")) == (3, 2)
+    assert f"no Expressway-E at {host}:{port}: Connection refused\n" in ran.err
+
+
+def test_something_else_instead_of_expressway_e(
+    run: Callable[..., Ran], lab_node: Callable[..., LabNode], tmp_path: Path
+) -> None:
+    node = lab_node()
+    edge = f"{node.address}:8443"
+    flags = ("--edge", edge, "--edge-name", "cucm.steven.lab", "--ca", tmp_path / "lab" / "ca.pem")
+    ran = run("login", "emusk@steven.lab", *flags, "--json")
+    assert ran.code == 1
+    assert faults(ran.json, "login.schema.json") == []
+    assert ran.json["edge"] == "cucm.steven.lab:8443"
+    assert [step["status"] for step in ran.json["steps"][:2]] == [404, 404]
+    refused = run("login", "emusk@steven.lab", "--edge", edge, "--edge-name", "cucm.steven.lab")
+    assert refused.code == 1
+    assert "the client refuses Expressway-E: " in refused.out

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mralab.config.lines import key_lines, line_of
+from mralab.config.lines import item_lines, key_lines, line_of
 
 TRICKY = '''\
 # listen = "comment"
@@ -62,6 +62,53 @@ def test_every_kind_of_statement_is_found() -> None:
 )
 def test_line_of(path: tuple[str, ...], line: int) -> None:
     assert line_of(key_lines(TRICKY), path) == line
+
+
+ARRAYS = """\
+[[cluster]]
+name = "a"
+[[cluster.node]]
+name = "b"
+certificate.tomcat.reuse = "x"
+[cluster.node.trust]
+list = []
+[[cluster.node]]
+[[cluster]]
+[[cluster.node]]
+trust = { list = [
+] }
+[other]
+[other.deep]
+[[ "other" . "many" ]]
+[other.many.one]
+"""
+
+
+def test_each_table_of_an_array_has_lines_of_its_own() -> None:
+    tomllib.loads(ARRAYS)
+    assert item_lines(ARRAYS) == {
+        ("cluster",): 1,
+        ("cluster", "0"): 1,
+        ("cluster", "0", "name"): 2,
+        ("cluster", "0", "node"): 3,
+        ("cluster", "0", "node", "0"): 3,
+        ("cluster", "0", "node", "0", "name"): 4,
+        ("cluster", "0", "node", "0", "certificate"): 5,
+        ("cluster", "0", "node", "0", "certificate", "tomcat"): 5,
+        ("cluster", "0", "node", "0", "certificate", "tomcat", "reuse"): 5,
+        ("cluster", "0", "node", "0", "trust"): 6,
+        ("cluster", "0", "node", "0", "trust", "list"): 7,
+        ("cluster", "0", "node", "1"): 8,
+        ("cluster", "1"): 9,
+        ("cluster", "1", "node"): 10,
+        ("cluster", "1", "node", "0"): 10,
+        ("cluster", "1", "node", "0", "trust"): 11,
+        ("other",): 13,
+        ("other", "deep"): 14,
+        ("other", "many"): 15,
+        ("other", "many", "0"): 15,
+        ("other", "many", "0", "one"): 16,
+    }
 
 
 def paths_of(table: dict[str, Any]) -> set[tuple[str, ...]]:

@@ -46,3 +46,25 @@ async def test_the_oldest_are_dropped_and_numbers_stay() -> None:
 async def test_an_empty_journal_has_no_last_entry() -> None:
     with pytest.raises(LabError, match="empty"):
         _ = Journal[int]().last
+
+
+async def test_followers_see_each_entry_before_anybody_else_runs() -> None:
+    journal: Journal[int] = Journal()
+    journal.add(1)
+    seen: list[int] = []
+    journal.follow(seen.append)
+    journal.follow(lambda entry: seen.append(-entry))
+    journal.add(2)
+    assert seen == [2, -2]
+
+
+async def test_a_follower_may_have_less_kept() -> None:
+    journal: Journal[int] = Journal()
+    for number in range(10):
+        journal.add(number)
+    journal.follow(lambda _entry: None, keep=3)
+    journal.add(10)
+    assert list(journal) == [8, 9, 10]
+    assert await journal.entry(9) == 9
+    with pytest.raises(LabError, match="entry 7 is no longer kept"):
+        await journal.entry(7)

@@ -14,10 +14,11 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from mralab.config.estate import HttpsCiphers
 from mralab.config.releases import CIPHERS_ECDSA_FIRST, CIPHERS_RSA_FIRST, TlsVersion
 from mralab.errors import LabError
 from mralab.lab.listener import Sabotage
-from mralab.lab.nodes import HttpsCiphers, Service, SimulatedNode, cucm_services
+from mralab.lab.nodes import Service, SimulatedNode, cucm_services
 from mralab.lab.pki import CertificateFields, Credential, KeyKind
 from mralab.lab.udsdata import sample_cluster
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from mralab.errors import LabError
 from mralab.lab import udsdata, udsread
+from mralab.lab.tftpfiles import tftp_files
 
 CLUSTER = udsdata.sample_cluster("cucm.steven.lab", "cucm2.steven.lab")
 EMUSK = CLUSTER.users[0]
@@ -93,3 +94,61 @@ def test_no_answer_raises_anything_else(body: bytes) -> None:
             read(body)
         except LabError:
             continue
+
+
+PROFILE = b"""<config><Presence>
+<PresenceServerAddress port="9443">imp.steven.lab</PresenceServerAddress>
+<PresenceServerAddress>10.48.36.220</PresenceServerAddress></Presence>
+<Voicemail><VVM_Mailstore_Server_0>cuc.steven.lab</VVM_Mailstore_Server_0></Voicemail></config>"""
+
+
+def test_servers_of_a_service_profile() -> None:
+    assert udsread.im_presence_servers(PROFILE) == (
+        udsread.Place("https", "imp.steven.lab", 9443),
+        udsread.Place("https", "10.48.36.220", 8443),
+    )
+    assert udsread.voicemail_servers(PROFILE) == (udsread.Place("https", "cuc.steven.lab", 443),)
+    assert udsread.im_presence_servers(b"<config/>") == ()
+    assert udsread.voicemail_servers(b"<config/>") == ()
+
+
+def test_where_profile_and_photo_are() -> None:
+    user = udsdata.user_resource(CLUSTER, EMUSK)
+    assert udsread.profile_place(user) == udsread.Place(
+        "http", "cucm.steven.lab", 6970, "/SPDefault.cnf.xml"
+    )
+    config = tftp_files(CLUSTER)["jabber-config.xml"]
+    assert udsread.photo_place(config, "e/musk") == udsread.Place(
+        "http", "cucm.steven.lab", 6970, "/e%2Fmusk.png"
+    )
+    assert udsread.profile_place(b"<user/>") is None
+    assert udsread.photo_place(b"<config/>", "emusk") is None
+    query = b"<c><UdsPhotoUriWithToken>http://[::1]?u=%%uid%%</UdsPhotoUriWithToken></c>"
+    assert udsread.photo_place(query, "emusk") == udsread.Place("http", "::1", 80, "/?u=emusk")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        pytest.param("cucm.steven.lab/x.png", id="no scheme"),
+        pytest.param("ftp://cucm.steven.lab/x.png", id="another scheme"),
+        pytest.param("https://cucm.steven.lab:99999/", id="a port too high"),
+        pytest.param("https://[::1/", id="a bracket left open"),
+        pytest.param("https:///x.png", id="no host"),
+        pytest.param("https://a%20b/", id="no host name"),
+    ],
+)
+def test_addresses_that_are_none(address: str) -> None:
+    photo = f"<c><UdsPhotoUriWithToken>{address}</UdsPhotoUriWithToken></c>".encode()
+    profile = f"<user><serviceProfile><uri>{address}</uri></serviceProfile></user>".encode()
+    with pytest.raises(LabError, match="photo"):
+        udsread.photo_place(photo, "emusk")
+    with pytest.raises(LabError, match="service profile"):
+        udsread.profile_place(profile)
+
+
+@pytest.mark.parametrize("port", ["", "0", "65536", "-1", "x", "\u0661"])
+def test_ports_that_are_none(port: str) -> None:
+    body = f'<c><PresenceServerAddress port="{port}">imp</PresenceServerAddress></c>'.encode()
+    with pytest.raises(LabError, match="IM and Presence server"):
+        udsread.im_presence_servers(body)
