@@ -342,26 +342,24 @@ class TlsOriginConnection(OriginConnection):
         if self.lost or tls is None:
             return
         single = self._records.take(READ_BUFFER, nbytes)
-        rawtls.feed(tls, nbytes)
         if self._handshaking:
+            rawtls.feed(tls, nbytes)
             self._handshake(tls)
             if self._handshaking or self.lost:
                 return
+            data, error = rawtls.read(tls)
+        else:
+            data, error = rawtls.open_records(tls, nbytes, single)
         reader = self.reader
         if reader is None:
-            self._read_idle(tls)
+            self._came_idle(data, error)
             return
-        try:
-            reader.feed(rawtls.read(tls))
-            if not single:  # after one whole record there is nothing to read, and asking costs
-                while (reader := self.reader) is not None:  # another one from a 101 on
-                    reader.feed(rawtls.read(tls))
-        except SSL.WantReadError:
-            pass
-        except SSL.Error as exc:
-            self._broken(tls, exc)
-            return
-        if reader is not None:
+        if data:
+            reader.feed(data)
+            reader = self.reader  # another one from a 101 on
+        if error is not None:
+            self._broken(tls, error)
+        elif reader is not None:
             reader.flush()
 
     def write(self, data: bytes) -> None:
@@ -464,17 +462,13 @@ class TlsOriginConnection(OriginConnection):
         except SSL.WantReadError:
             return
 
-    def _read_idle(self, tls: SSL.Connection) -> None:
-        """Read records that came to an idle connection: tickets are welcome, data is not."""
-        try:
-            rawtls.read(tls)
-        except SSL.WantReadError:
-            return
-        except SSL.Error:
+    def _came_idle(self, data: bytes, error: SSL.Error | None) -> None:
+        """Something came to an idle connection: tickets are welcome, data is not."""
+        if data:
+            self._spoilt()
+        elif error is not None:
             self._leave_pool()
             self.close()
-            return
-        self._spoilt()
 
     def _broken(self, tls: SSL.Connection, error: SSL.Error) -> None:
         """OpenSSL reports the end of the connection or an error on it."""

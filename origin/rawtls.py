@@ -17,16 +17,48 @@ from OpenSSL import SSL
 from mralab.origin.wire import READ_BUFFER
 
 _RECORD: Final = 16_384  # largest plaintext of a TLS record, and the size of one read
+_PLAIN: Final = len(READ_BUFFER) + 2 * _RECORD  # of what was read at once, and a record before it
+_STEP: Final = 32_768  # fed at once
 _OUT: Final = 65_536  # a record, and what a handshake may have left before it
 
 
-def read_public(connection: SSL.Connection) -> bytes:
-    """Return the plaintext of the next record.
+def feed_public(connection: SSL.Connection, size: int) -> None:
+    """Give OpenSSL the first ``size`` bytes of the shared read buffer, which came from the peer."""
+    connection.bio_write(READ_BUFFER[:size])
 
-    Raises:
-        OpenSSL.SSL.Error: as ``Connection.recv`` does; WantReadError if there is none yet.
+
+def read_public(connection: SSL.Connection) -> tuple[bytes, SSL.Error | None]:
+    """Return the plaintext of all records that OpenSSL has, and what ended them.
+
+    Returns:
+        Plaintext, perhaps none, and None if more may come; else OpenSSL's reason why not.
     """
-    return connection.recv(_RECORD)
+    pieces = []
+    try:
+        while True:
+            pieces.append(connection.recv(_RECORD))
+    except SSL.WantReadError:
+        pass
+    except SSL.Error as exc:
+        return b"".join(pieces), exc
+    return b"".join(pieces), None
+
+
+def open_public(
+    connection: SSL.Connection,
+    size: int,
+    one: bool,  # noqa: FBT001  a keyword costs
+) -> tuple[bytes, SSL.Error | None]:
+    """Feed, and read; :func:`read_public` says what is returned.
+
+    Args:
+        connection: its handshake is complete.
+        size: bytes in the shared read buffer.
+        one: it is known that they are one record and no more, so nobody looks for another.
+    """
+    del one
+    feed_public(connection, size)
+    return read_public(connection)
 
 
 def write_public(connection: SSL.Connection, data: bytes) -> bytes:
@@ -44,29 +76,45 @@ def write_public(connection: SSL.Connection, data: bytes) -> bytes:
     return b"".join(records)
 
 
-def feed_public(connection: SSL.Connection, size: int) -> None:
-    """Give OpenSSL the first ``size`` bytes of the shared read buffer, which came from the peer."""
-    connection.bio_write(READ_BUFFER[:size])
-
-
-read, write, feed = read_public, write_public, feed_public
+feed, read = feed_public, read_public
+open_records, write = open_public, write_public
 
 
 def _use_private_names(library: Any, ffi: Any) -> None:
     """Put faster functions in place of the public ones."""
-    global read, write, feed  # chosen once, at import
+    global open_records, write  # chosen once, at import
     ssl_read, ssl_write = library.SSL_read, library.SSL_write
     bio_read, bio_write = library.BIO_read, library.BIO_write
     from_buffer = ffi.from_buffer
     received = from_buffer(READ_BUFFER)
-    plain, out = ffi.new("char[]", _RECORD), ffi.new("char[]", _OUT)
+    get_error, want_read = library.SSL_get_error, library.SSL_ERROR_WANT_READ
+    plain, out = ffi.new("char[]", _PLAIN), ffi.new("char[]", _OUT)
     plain_bytes, out_bytes = ffi.buffer(plain), ffi.buffer(out)
 
-    def read_private(connection: Any) -> bytes:
-        count: int = ssl_read(connection._ssl, plain, _RECORD)
-        if count > 0:
-            return bytes(plain_bytes[:count])
-        return read_public(connection)  # says why
+    def open_private(
+        connection: Any,
+        size: int,
+        one: bool,  # noqa: FBT001  as above
+    ) -> tuple[bytes, SSL.Error | None]:
+        ssl, bio = connection._ssl, connection._into_ssl
+        if one and bio_write(bio, received, size) == size:
+            count = ssl_read(ssl, plain, _RECORD)
+            if count > 0:
+                return plain_bytes[:count], None
+            return read_public(connection)
+        start = total = 0
+        while start < size:  # what lies in the nearest cache is copied at a fraction of the cost
+            step = min(size - start, _STEP)
+            if bio_write(bio, received + start, step) != step:
+                connection.bio_write(READ_BUFFER[start : start + step])  # says why
+            start += step
+            while (count := ssl_read(ssl, plain + total, _RECORD)) > 0:
+                total += count
+            if get_error(ssl, count) != want_read:
+                data = plain_bytes[:total]
+                rest, error = read_public(connection)  # says why
+                return data + rest, error
+        return plain_bytes[:total], None
 
     def write_private(connection: Any, data: bytes) -> bytes:
         ssl, bio = connection._ssl, connection._from_ssl
@@ -81,14 +129,17 @@ def _use_private_names(library: Any, ffi: Any) -> None:
             records = records + piece if records else piece
         return records
 
-    def feed_private(connection: Any, size: int) -> None:
-        if bio_write(connection._into_ssl, received, size) != size:
-            feed_public(connection, size)  # says why
-
-    read, write, feed = read_private, write_private, feed_private
+    open_records, write = open_private, write_private
 
 
-_NAMES: Final = ("SSL_read", "SSL_write", "BIO_read", "BIO_write")
+_NAMES: Final = (
+    "SSL_read",
+    "SSL_write",
+    "SSL_get_error",
+    "SSL_ERROR_WANT_READ",
+    "BIO_read",
+    "BIO_write",
+)
 _library, _ffi = getattr(SSL, "_lib", None), getattr(SSL, "_ffi", None)
 if _ffi and all(hasattr(_library, name) for name in _NAMES):
     _use_private_names(_library, _ffi)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from mralab.proxy.server import ProxyServer
     from mralab.proxy.tunnel import Tunnel
 
+_LARGE: Final = 8_192  # bytes of a piece that is dearer to copy than to write by itself
 _METHOD: Final = re.compile(rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |$)")
 #: What llhttp says where another status than 400 is due.
 _STATUSES: Final = {
@@ -246,6 +247,18 @@ class ClientConnection(asyncio.BufferedProtocol):
         """Send bytes to the client at the end of this turn."""
         if self._transport is not None:
             self._server.wire.write(self._transport, data)
+
+    def write_all(self, pieces: list[bytes]) -> None:
+        """Send pieces to the client at the end of this turn; large ones are not copied together."""
+        transport = self._transport
+        if transport is None:
+            return
+        wire = self._server.wire
+        if len(pieces[-1]) < _LARGE:
+            wire.write(transport, b"".join(pieces))
+        else:
+            for piece in pieces:
+                wire.write(transport, piece)
 
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The origin reads slowly, or reads again: so does the client's connection."""

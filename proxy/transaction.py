@@ -334,7 +334,7 @@ class Transaction:
         out, client = self._out, self._client
         if out and client is not None:
             self._out = []
-            client.write(b"".join(out))
+            client.write_all(out)
             self._touch()
 
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
@@ -349,7 +349,7 @@ class Transaction:
             out.append(relay.last_chunk(response.trailers))
         if out and client is not None:
             self._out = []
-            client.write(b"".join(out))
+            client.write_all(out)
         connection, self._connection = self._connection, None
         self._reader = None
         keep = self.request.keep_alive and self.request_complete

@@ -262,7 +262,10 @@ class LineWriter(BatchWriter[str]):
 
     @property
     def written_lines(self) -> int:
-        """Lines that are in the file, from the caller; reports of lost lines do not count."""
+        """Lines that are in the file, from the caller; reports of lost lines do not count.
+
+        A DEBUG twin with its block counts as one.
+        """
         return self._written
 
     @property
@@ -271,7 +274,7 @@ class LineWriter(BatchWriter[str]):
         return self._lost
 
     def _count(self, pieces: list[str]) -> int:
-        return sum(text.count("\n") for text in pieces)
+        return len(pieces)
 
     def _write(self, pieces: list[str]) -> None:
         data = "".join(pieces).encode("utf-8", "backslashreplace")
@@ -280,8 +283,8 @@ class LineWriter(BatchWriter[str]):
         done, error = self._file.write(report + data)
         if done >= len(report):
             self._reported += lost
-        total = len(data.split(b"\n")) - 1  # count() goes byte by byte
-        written = total if error is None else data.count(b"\n", 0, max(done - len(report), 0))
+        total = len(pieces)  # not a count of line ends: that goes through every byte
+        written = total if error is None else _whole(pieces, done - len(report))
         if error is not None:
             self._reason = os.strerror(error.errno or 0)
             self._failed += total - written
@@ -290,6 +293,17 @@ class LineWriter(BatchWriter[str]):
     @abstractmethod
     def _report(self, count: int, reason: str) -> str:
         """Render the line that tells of lost lines."""
+
+
+def _whole(pieces: list[str], size: int) -> int:
+    """Count the pieces that are whole in the first ``size`` bytes."""
+    count = 0
+    for text in pieces:
+        size -= len(text.encode("utf-8", "backslashreplace"))
+        if size < 0:
+            break
+        count += 1
+    return count
 
 
 class LogWriter(LineWriter):

@@ -16,12 +16,12 @@ from mralab.origin.wire import READ_BUFFER
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Read = Callable[[SSL.Connection], bytes]
+    Open = Callable[[SSL.Connection, int, bool], tuple[bytes, SSL.Error | None]]
     Write = Callable[[SSL.Connection, bytes], bytes]
 
 _WAYS = [
-    pytest.param(rawtls.read, rawtls.write, id="chosen"),
-    pytest.param(rawtls.read_public, rawtls.write_public, id="public"),
+    pytest.param(rawtls.open_records, rawtls.write, id="chosen"),
+    pytest.param(rawtls.open_public, rawtls.write_public, id="public"),
 ]
 _SIZES = [1, 1024, 16_384, 16_385, 100_000, 1_000_000]
 
@@ -54,57 +54,60 @@ def _move(side: SSL.Connection, other: SSL.Connection) -> None:
         return
 
 
-def _all(read: Read, connection: SSL.Connection) -> bytes:
+def _opened(
+    open_records: Open, connection: SSL.Connection, records: bytes, *, one: bool = False
+) -> tuple[bytes, SSL.Error | None]:
+    """Open records in pieces of the shared buffer's size, as they come from a socket."""
     data = b""
-    try:
-        while True:
-            data += read(connection)
-    except SSL.WantReadError:
-        return data
+    error = None
+    for start in range(0, len(records), len(READ_BUFFER)):
+        piece = records[start : start + len(READ_BUFFER)]
+        READ_BUFFER[: len(piece)] = piece
+        opened, error = open_records(connection, len(piece), one)
+        data += opened
+    return data, error
 
 
 def test_the_private_names_are_used_where_they_exist() -> None:
-    assert rawtls.read is not rawtls.read_public
+    assert rawtls.open_records is not rawtls.open_public
     assert rawtls.write is not rawtls.write_public
-    assert rawtls.feed is not rawtls.feed_public
 
 
-@pytest.mark.parametrize("feed", [rawtls.feed, rawtls.feed_public], ids=["chosen", "public"])
-def test_what_lies_in_the_shared_buffer_is_fed(
-    pair: tuple[SSL.Connection, SSL.Connection], feed: Callable[[SSL.Connection, int], None]
-) -> None:
-    client, server = pair
-    records = rawtls.write(client, b"x" * 100_000)
-    READ_BUFFER[: len(records)] = records
-    feed(server, len(records))
-    assert _all(rawtls.read, server) == b"x" * 100_000
-
-
-@pytest.mark.parametrize(("read", "write"), _WAYS)
+@pytest.mark.parametrize(("open_records", "write"), _WAYS)
 @pytest.mark.parametrize("size", _SIZES)
 def test_what_is_written_is_read(
-    pair: tuple[SSL.Connection, SSL.Connection], read: Read, write: Write, size: int
+    pair: tuple[SSL.Connection, SSL.Connection], open_records: Open, write: Write, size: int
 ) -> None:
     client, server = pair
-    data = bytes(range(256)) * (size // 256 + 1)
-    data = data[:size]
-    server.bio_write(write(client, data))
-    assert _all(read, server) == data
+    data = (bytes(range(256)) * (size // 256 + 1))[:size]
+    assert _opened(open_records, server, write(client, data)) == (data, None)
+    assert rawtls.read(server) == (b"", None)
 
 
-@pytest.mark.parametrize(("read", "write"), _WAYS)
+@pytest.mark.parametrize(("open_records", "write"), _WAYS)
+def test_half_a_record_waits_for_the_rest(
+    pair: tuple[SSL.Connection, SSL.Connection], open_records: Open, write: Write
+) -> None:
+    client, server = pair
+    records = write(client, b"a" * 20_000)
+    assert _opened(open_records, server, records[:-1]) == (b"a" * 16_384, None)
+    assert _opened(open_records, server, records[-1:]) == (b"a" * 3_616, None)
+
+
+@pytest.mark.parametrize(("open_records", "write"), _WAYS)
+@pytest.mark.parametrize("one", [False, True], ids=["perhaps more", "one record"])
 def test_the_end_of_the_connection_and_garbage_are_told_as_pyopenssl_tells_them(
-    pair: tuple[SSL.Connection, SSL.Connection], read: Read, write: Write
+    pair: tuple[SSL.Connection, SSL.Connection], open_records: Open, write: Write, one: bool
 ) -> None:
     client, server = pair
-    server.bio_write(write(client, b"last"))
     client.shutdown()
-    _move(client, server)
-    assert read(server) == b"last"
-    with pytest.raises(SSL.ZeroReturnError):
-        read(server)
-    client.bio_write(b"\x17\x03\x03\x00\x10" + b"garbage" * 3)
-    with pytest.raises(SSL.Error):
-        read(client)
+    data, error = _opened(open_records, server, client.bio_read(1000), one=one)
+    assert data == b""
+    assert isinstance(error, SSL.ZeroReturnError)
+    garbage = b"\x17\x03\x03\x00\x10" + b"garbage8" * 2
+    good = b"" if one else write(server, b"good")
+    data, error = _opened(open_records, client, good + garbage, one=one)
+    assert data == (b"" if one else b"good")
+    assert "bad record mac" in str(error) or "decryption failed" in str(error)
     with pytest.raises(SSL.Error):
         write(client, b"more")
