@@ -8,6 +8,9 @@ PIP := $(BIN)/pip --disable-pip-version-check
 LIMBO ?= ../shared/limbo
 FUZZ_READY := .venv/.fuzz-ready
 FUZZ_SECONDS ?= 600
+# The peers are Debian's builds, so the interpreter is too, where there is one.
+BENCH_PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo /usr/bin/python3 || echo $(PYTHON))
+BENCH_READY := .venv-bench/.ready
 SOAK_SECONDS ?= 600
 UV_FLAGS := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
 
@@ -70,11 +73,17 @@ $(FUZZ_READY): requirements-fuzz.lock $(READY)
 soak: $(READY) ## ten minutes of mixed traffic: memory flat, every request accounted for (SOAK_SECONDS)
 	PYTHONPATH=. $(BIN)/python -P -m tests.soak.run --seconds $(SOAK_SECONDS)
 
-bench: $(READY) ## compare speed with C and C++ proxies on one core, core loads (about 13 minutes)
-	PYTHONPATH=. $(BIN)/python -P -m bench $(OPTIONS)
+bench: $(BENCH_READY) ## compare speed with C and C++ proxies on one core, core loads (about 13 minutes)
+	PYTHONPATH=. .venv-bench/bin/python -P -m bench $(OPTIONS)
 
-bench-full: $(READY) ## the same with all loads (about 30 minutes)
-	PYTHONPATH=. $(BIN)/python -P -m bench --loads all $(OPTIONS)
+bench-full: $(BENCH_READY) ## the same with all loads (about 35 minutes)
+	PYTHONPATH=. .venv-bench/bin/python -P -m bench --loads all --peers all $(OPTIONS)
+
+$(BENCH_READY): requirements.lock pyproject.toml
+	$(BENCH_PYTHON) -m venv .venv-bench
+	.venv-bench/bin/pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
+	.venv-bench/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
 
 docs: $(READY) ## check links, and the form of the decision records
 	$(BIN)/python tools/check_docs.py
@@ -85,12 +94,13 @@ build: $(READY) ## build sdist and wheel; check the wheel, docker-compose.yml an
 	$(BIN)/python tools/check_build.py dist
 	@command -v docker-compose >/dev/null || { echo 'docker-compose is missing: make setup-system' >&2; exit 1; }
 	docker-compose --file docker-compose.yml config --quiet
+	$(BIN)/mralab lab compose | docker-compose --file - config --quiet
 
 lock: ## pin anew what pyproject.toml asks for (needs uv on the PATH)
 	uv pip compile $(UV_FLAGS) --group dev --output-file requirements.lock pyproject.toml
 	uv pip compile $(UV_FLAGS) --constraints requirements.lock --output-file requirements-runtime.lock pyproject.toml
 	uv pip compile $(UV_FLAGS) --constraints requirements.lock --group fuzz --output-file requirements-fuzz.lock
 
-clean: ## remove what the other targets made, except .venv
+clean: ## remove what the other targets made, except .venv and .venv-bench
 	rm -rf build dist htmlcov .coverage* .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -22,7 +22,7 @@ from bench.load import LOADS
 from bench.machine import describe
 from bench.measure import Plan, measure
 from bench.origin import make_site, start_origin
-from bench.peers import KINDS, OURS, YARDSTICK
+from bench.peers import KINDS, OURS, TWO_WORKERS, YARDSTICK
 from bench.process import LOAD_CORE, PROXY_CORE, find_program
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _TOP: Final = Path(__file__).parents[1]
 _OUTPUT: Final = _TOP / "build" / "bench"
 _PAGE: Final = _TOP / "docs" / "reference" / "performance.md"
 #: What ``make bench-full`` passes.
-FULL: Final = ["--loads", "all"]
+FULL: Final = ["--loads", "all", "--peers", "all"]
 
 _PAIRS: Final = 15
 _SECONDS: Final = 2
@@ -57,9 +57,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument(
         "--peers",
         type=_names(peers),
-        default=peers,
+        default=[name for name in peers if name != TWO_WORKERS],
         metavar="NAME,...",
-        help=f"some of {', '.join(peers)} (default all)",
+        help=f"all, or some of {', '.join(peers)} (default all but {TWO_WORKERS})",
     )
     made.add_argument(
         "--pairs",
@@ -117,7 +117,8 @@ def check_programs(peers: Sequence[str]) -> None:
     for program in ("wrk", "nginx", "taskset"):
         find_program(program, "util-linux" if program == "taskset" else program)
     for kind in (KINDS[name] for name in peers):
-        find_program(kind.program, kind.package)
+        if kind.program:
+            find_program(kind.program, kind.package)
 
 
 def run(options: argparse.Namespace) -> int:

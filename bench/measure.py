@@ -13,7 +13,7 @@ from bench.idle import IdleClients
 from bench.load import Wrk
 from bench.loglines import LineCounter
 from bench.origin import counters, free_ports
-from bench.peers import KINDS, OURS, YARDSTICK
+from bench.peers import KINDS, OURS, TWO_WORKERS, YARDSTICK
 from bench.process import PROXY_CORE, core_busy_s
 from bench.stats import Pair, Window
 
@@ -239,6 +239,10 @@ class Plan:
         """Return how many undisturbed pairs are wanted with a peer."""
         return self.pairs if peer == YARDSTICK else -(-self.pairs // _OTHER_PEERS)
 
+    def loads_with(self, peer: str) -> list[Load]:
+        """Return the loads measured with a peer: two workers are looked at under the core ones."""
+        return [load for load in self.loads if load.core or peer != TWO_WORKERS]
+
 
 def measure(site: Site, plan: Plan, tell: Callable[[str], None]) -> Measurements:
     """Measure all loads with one peer after the other.
@@ -260,7 +264,7 @@ def measure(site: Site, plan: Plan, tell: Callable[[str], None]) -> Measurements
         ):
             for side in (ours, theirs):
                 _note_handshake(found, side.peer.name, check_work(site, side.peer))
-            for load in plan.loads:
+            for load in plan.loads_with(name):
                 _measure_load(found, (ours, theirs), load, plan, tell)
     return found
 

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 OURS: Final = "mralab"
 #: The peer that does the same work, log lines included: the goals are for it.
 YARDSTICK: Final = "ats-log5"
+#: Ourselves with two processes on the same core: what sharing one port and one log costs.
+TWO_WORKERS: Final = "mralab-2"
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +131,8 @@ def allow_list(site: Site) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def _mralab(site: Site, port: int) -> Peer:
-    rules, log = site.folder / "allow-list.csv", site.folder / "event.log"
+def _mralab(site: Site, port: int, name: str = "", workers: int = 1) -> Peer:
+    rules, log = site.folder / "allow-list.csv", site.folder / f"event-{workers}.log"
     rules.write_text(allow_list(site), "ascii")
     arguments = {
         "--listen": f"{CLIENT_HOST}:{port}",
@@ -142,7 +144,7 @@ def _mralab(site: Site, port: int) -> Peer:
         "--event-log": log,
         "--log-hostname": "vcsc",
         "--retries": 0,
-        "--workers": 1,
+        "--workers": workers,
     }
     options = [str(word) for pair in arguments.items() for word in pair]
 
@@ -150,12 +152,16 @@ def _mralab(site: Site, port: int) -> Peer:
         return tuple(Lines(text, log, text.encode()) for text in texts)
 
     return Peer(
-        name=OURS,
+        name=name or OURS,
         command=(sys.executable, "-P", "-m", "mralab", "serve", *options),
         port=port,
         answered=lines(_ANSWERED),
         refused=lines(_REFUSED),
     )
+
+
+def _mralab_two_workers(site: Site, port: int) -> Peer:
+    return _mralab(site, port, TWO_WORKERS, 2)
 
 
 # ---- Apache Traffic Server
@@ -304,4 +310,5 @@ KINDS: Final = {
     ),
     "nginx": Kind("nginx, no log", "nginx", "nginx", _nginx),
     "haproxy": Kind("HAProxy, no log", "haproxy", "haproxy", _haproxy),
+    TWO_WORKERS: Kind("mralab, two workers", "", "", _mralab_two_workers),
 }

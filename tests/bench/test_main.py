@@ -38,7 +38,7 @@ def test_what_is_not_known_is_refused(
     ("arguments", "command"),
     [
         ([], "make bench"),
-        (["--loads", "all"], "make bench-full"),
+        (["--loads", "all", "--peers", "all"], "make bench-full"),
         (["--pairs", "2"], 'make bench OPTIONS="--pairs 2"'),
     ],
 )

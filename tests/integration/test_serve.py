@@ -99,7 +99,7 @@ def test_workers_share_the_port_one_log_of_whole_lines_and_no_txn_id(
     serve: Starter, folder: Path
 ) -> None:
     proxy = serve("--workers", "2")
-    count = 60
+    count = 400  # each over a connection of its own
     for _ in range(count):
         assert proxy.get("/not-a-route/x") == 400
     assert proxy.end() == (0, "")
@@ -112,7 +112,10 @@ def test_workers_share_the_port_one_log_of_whole_lines_and_no_txn_id(
     ids = Counter(re.findall(r'Txn-id="(\d+)"', "\n".join(received)))
     assert set(ids.values()) == {1}
     assert len(set(re.findall(r'TrackingID="([^"]+)"', "\n".join(received)))) == count
-    assert len({re.search(r"traffic_server\[(\d+)\]", x)[1] for x in received}) == 2  # type: ignore[index]  # checked above
+    shares = Counter(re.findall(r"traffic_server\[(\d+)\]", "\n".join(received)))
+    assert len(shares) == 2
+    # The kernel spreads by a hash of the ports: four standard deviations.
+    assert all(0.4 * count <= share <= 0.6 * count for share in shares.values())
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])
