@@ -13,7 +13,7 @@ docs/adr/0007-where-the-microseconds-go.md has the figures.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from mralab.origin.fields import Kind, shape_of
 
@@ -44,15 +44,9 @@ _ANY_NUMBER: Final = frozenset(
 _AT_MOST_ONE: Final = frozenset({Kind.CONTENT_LENGTH, Kind.KEEP_ALIVE})
 
 
-class PlainHead(NamedTuple):
-    """What a plain head says."""
-
-    status: int
-    reason: bytes
-    fields: list[bytes]  #: lines in order, Connection left out
-    length: int  #: Content-Length, or -1
-    has_date: bool
-    has_age: bool
+#: Status, reason, lines in order without Connection, Content-Length or -1, whether there is a Date,
+#: whether there is an Age.
+PlainHead: TypeAlias = tuple[int, bytes, list[bytes], int, bool, bool]
 
 
 class _Shape(NamedTuple):
@@ -64,6 +58,9 @@ class _Shape(NamedTuple):
     has_age: bool
 
 
+_UNKNOWN: Final = _Shape(-1, -1, has_date=False, has_age=False)
+
+
 def plain_head(head: bytes) -> PlainHead | None:
     """Take a head apart.
 
@@ -71,24 +68,27 @@ def plain_head(head: bytes) -> PlainHead | None:
         head: from the status line to before the empty line, line ends in between.
 
     Returns:
-        None if it is not plain.
+        What it says; None if it is not plain.
     """
     fields = head.split(b"\r\n")
     line = fields.pop(0)
     start = _starts.get(line) or _look_at_start(line)
     kinds = shape_of(fields)
-    shape = _shapes[kinds] if kinds in _shapes else _look_at_shape(kinds)
+    shape = _shapes.get(kinds, _UNKNOWN)
+    if shape is _UNKNOWN:
+        shape = _look_at_shape(kinds)
     if start is None or shape is None:
         return None
+    at_length, connection, has_date, has_age = shape
     length = -1
-    if shape.length >= 0:
-        digits = fields[shape.length][_LENGTH_VALUE:]
+    if at_length >= 0:
+        digits = fields[at_length][_LENGTH_VALUE:]
         if not digits.isdigit() or len(digits) > _MAX_DIGITS:
             return None
         length = int(digits)
-    if shape.connection >= 0:
-        del fields[shape.connection]
-    return PlainHead(start[0], start[1], fields, length, shape.has_date, shape.has_age)
+    if connection >= 0:
+        del fields[connection]
+    return (*start, fields, length, has_date, has_age)
 
 
 def _look_at_start(line: bytes) -> tuple[int, bytes] | None:

@@ -315,14 +315,20 @@ class ResponseReader:
         head = plain_head(data[:end]) if 0 < end < self._max_head_bytes else None
         if head is None:
             return False
-        bodyless = self._no_body_expected or head.status == _NOT_MODIFIED
-        if head.length < 0 and not bodyless:
+        status, reason, fields, length, has_date, has_age = head
+        bodyless = self._no_body_expected or status == _NOT_MODIFIED
+        if length < 0 and not bodyless:
             return False
-        self.status, self.reason, self.fields, self.length, self.has_date, self.has_age = head
-        self.bodyless = bodyless
+        self.status, self.reason, self.fields, self.length = status, reason, fields, length
+        if has_date:
+            self.has_date = True
+        if has_age:
+            self.has_age = True
+        if bodyless:
+            self.bodyless = True
         self.reusable = self.head_seen = True
         sink.response_head(self)
-        left = 0 if bodyless else self.length
+        left = 0 if bodyless else length
         body = data[end + 4 :]
         if len(body) == left and self._sink is sink:
             self.complete = True

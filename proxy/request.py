@@ -315,6 +315,7 @@ class _Shape(NamedTuple):
     dropped: tuple[int, ...]  #: lines that end here, from the last to the first
 
 
+_UNKNOWN: Final = _Shape((), ())
 _shapes: dict[tuple[Kind, ...], _Shape | None] = {}
 
 
@@ -338,18 +339,21 @@ def plain_request(head: bytes, limits: Limits) -> Request | None:
     ):
         return None
     kinds = shape_of(lines)
-    shape = _shapes[kinds] if kinds in _shapes else _look_at_shape(kinds)
+    shape = _shapes.get(kinds, _UNKNOWN)
+    if shape is _UNKNOWN:
+        shape = _look_at_shape(kinds)
     if shape is None:
         return None
     request = Request()
-    for index, take in shape.taken:
+    taken, dropped = shape
+    for index, take in taken:
         take(request, value_of(lines[index]))
-    for index in shape.dropped:
+    for index in dropped:
         del lines[index]
-    method, request.url = start.groups()
-    if len(request.url) > limits.max_url_bytes or not _HOST.fullmatch(request._host):
+    method, url = start.groups()
+    if len(url) > limits.max_url_bytes or not _HOST.fullmatch(request._host):
         return None
-    request.method, request.method_text = method, _METHODS[method]
+    request.method, request.method_text, request.url = method, _METHODS[method], url
     request.fields = lines
     request.head_complete = True
     return request
