@@ -73,12 +73,12 @@ class AdminClient:
         except TimeoutError as exc:
             raise AdminError(
                 f"the admin listener on {self._address} did not answer in {_TIMEOUT_S:.0f} s",
-                hint="look at the proxy: it may be overloaded or stopped by a debugger",
+                hint="its process may be overloaded, or stopped by a debugger",
             ) from exc
         except OSError as exc:
             raise AdminError(
                 f"the admin listener on {self._address} cannot be reached: {exc.strerror or exc}",
-                hint="is the proxy still running?",
+                hint="is its process still running?",
             ) from exc
         except http.client.HTTPException as exc:
             raise self._not_ours() from exc
@@ -90,7 +90,7 @@ class AdminClient:
         if status == http.client.UNAUTHORIZED:
             raise AdminError(
                 f"the admin listener on {self._address} refused the token",
-                hint="another proxy took that address: stop it, or name its --state-dir",
+                hint="another one took that address: stop it, or name its --state-dir",
             )
         try:
             answer = json.loads(data)

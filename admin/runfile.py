@@ -14,7 +14,7 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from mralab.errors import AdminError
 
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
     from mralab.config.settings import Endpoint
 
 _MAX_BYTES = 4096
+
+
+class Kind(NamedTuple):
+    """What runs, for messages."""
+
+    one: str
+    many: str
+    command: str  #: what starts one
+
+
+PROXY: Final = Kind("proxy", "proxies", "mralab serve")
+#: A running lab has a run file of the same form, in a folder of its own.
+LAB: Final = Kind("lab", "labs", "mralab lab up")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,14 +125,19 @@ def remove_run_file(path: Path, run: RunFile) -> None:
 
 
 def find_proxy(
-    folder: Path, *, listen: Endpoint | None = None, admin: Endpoint | None = None
+    folder: Path,
+    *,
+    listen: Endpoint | None = None,
+    admin: Endpoint | None = None,
+    kind: Kind = PROXY,
 ) -> RunFile:
-    """Return the one running proxy meant.
+    """Return the one running proxy meant, or the lab.
 
     Args:
         folder: the state folder.
-        listen: only a proxy that listens there.
-        admin: only a proxy whose admin listener is there.
+        listen: only one that listens there.
+        admin: only one whose admin listener is there.
+        kind: what the folder's run files are of.
 
     Raises:
         AdminError: none, or more than one to choose from.
@@ -135,13 +153,13 @@ def find_proxy(
     if not meant:
         where = f" with admin listener {admin}" if admin else f" on {listen}" if listen else ""
         raise AdminError(
-            f"no running proxy{where} is known in {folder}",
-            hint="start one with `mralab serve`, or name its --state-dir",
+            f"no running {kind.one}{where} is known in {folder}",
+            hint=f"start one with `{kind.command}`, or name its --state-dir",
         )
     if len(meant) > 1:
         addresses = ", ".join(run.listen for run in meant)
         raise AdminError(
-            f"{len(meant)} proxies are running: {addresses}", hint="choose one with --listen"
+            f"{len(meant)} {kind.many} are running: {addresses}", hint="choose one with --listen"
         )
     return meant[0]
 

@@ -1,4 +1,4 @@
-"""``mralab demo``: the documented case and its fixes, live on an embedded lab."""
+"""``mralab demo``: the documented case and its fixes, then the whole estate by releases."""
 
 from __future__ import annotations
 
@@ -9,16 +9,18 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mralab.cli.output import Exit, suggestion
+from mralab.cli.output import Exit, printable, suggestion
 from mralab.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from mralab.config.estate import Estate
     from mralab.lab.embedded import EmbeddedLab
     from mralab.lab.present import Presenter
     from mralab.lab.scenario import Scenario, ScenarioResult
+    from mralab.lab.secondact import Releases
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,55 +44,103 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Play the scenarios; 1 if a step did not go as documented."""
+    """Play the scenarios and the second act; 1 if a step did not go as documented."""
     from mralab.lab.acts import SCENARIOS  # noqa: PLC0415 - not needed for --help
+    from mralab.lab.secondact import NAME, TITLE  # noqa: PLC0415 - as above
 
     if args.list:
-        for scenario in SCENARIOS:
-            print(f"{scenario.name:<12} {scenario.title}")
+        for name, title in (*((item.name, item.title) for item in SCENARIOS), (NAME, TITLE)):
+            print(f"{name:<12} {title}")
         return Exit.FINE
-    return asyncio.run(_play(_chosen(SCENARIOS, args.scenario), args))
+    scenarios, second = _chosen(SCENARIOS, args.scenario, second=NAME)
+    return asyncio.run(_play(scenarios, args, second=second))
 
 
-def _chosen(scenarios: Sequence[Scenario], names: Sequence[str]) -> list[Scenario]:
+def _chosen(
+    scenarios: Sequence[Scenario], names: Sequence[str], *, second: str
+) -> tuple[list[Scenario], bool]:
+    """Return the scenarios of the first act that are wanted, and whether the second one is."""
     known = {scenario.name: scenario for scenario in scenarios}
     for name in names:
-        if name not in known:
+        if name not in {*known, second}:
             raise ConfigError(
                 f"there is no scenario {name!r}",
-                hint=suggestion(name, known) or "`mralab demo --list` lists them",
+                hint=suggestion(name, {*known, second}) or "`mralab demo --list` lists them",
             )
-    return [known[name] for name in names] or list(scenarios)
+    if not names:
+        return list(scenarios), True
+    return [known[name] for name in names if name in known], second in names
 
 
-async def _play(scenarios: Sequence[Scenario], args: argparse.Namespace) -> int:
+async def _play(scenarios: Sequence[Scenario], args: argparse.Namespace, *, second: bool) -> int:
     from mralab.lab.embedded import EmbeddedLab  # noqa: PLC0415 - not needed for --help
 
+    if not scenarios:
+        return await play_in(None, scenarios, args, second=second)
     async with EmbeddedLab() as lab:
-        return await play_in(lab, scenarios, args)
+        return await play_in(lab, scenarios, args, second=second)
 
 
-async def play_in(lab: EmbeddedLab, scenarios: Sequence[Scenario], args: argparse.Namespace) -> int:
-    """Play scenarios in a running lab and show them; 1 if a step did not go as documented."""
+async def play_in(
+    lab: EmbeddedLab | None,
+    scenarios: Sequence[Scenario],
+    args: argparse.Namespace,
+    *,
+    second: bool = False,
+    estate: Estate | None = None,
+) -> int:
+    """Play and show; 1 if a step did not go as documented.
+
+    Args:
+        lab: where the scenarios are played; None if there are none.
+        scenarios: of the first act.
+        args: how to show it.
+        second: whether the second act follows.
+        estate: the second act's, instead of the sample.
+    """
     from mralab.lab.present import Presenter, as_json  # noqa: PLC0415 - not needed for --help
-    from mralab.lab.scenario import Listener, play  # noqa: PLC0415
 
     began = time.monotonic()
-    if args.json:
-        results = await play(lab, scenarios, Listener())
-        print(json.dumps(as_json(results, time.monotonic() - began), indent=2))
-    else:
+    presenter = None
+    if not args.json:
         presenter = Presenter(
             sys.stdout,
             pause=_wait_for_enter if args.pause else None,
             picture=args.svg is not None,
             brief=args.brief,
         )
-        results = await play(lab, scenarios, presenter.listener())
-        presenter.summary(results, time.monotonic() - began)
+    results = () if lab is None else await _first_act(lab, scenarios, presenter)
+    releases = await _second_act(estate, presenter) if second else None
+    seconds = time.monotonic() - began
+    if presenter is None:
+        print(json.dumps(as_json(results, seconds, releases), indent=2))
+    else:
+        presenter.summary(results, seconds, releases)
         if args.svg is not None:
             _write_picture(args.svg, presenter)
-    return Exit.FINE if _all_as_documented(results) else Exit.FINDINGS
+    as_documented = _all_as_documented(results) and not (releases and releases.faults)
+    return Exit.FINE if as_documented else Exit.FINDINGS
+
+
+async def _first_act(
+    lab: EmbeddedLab, scenarios: Sequence[Scenario], presenter: Presenter | None
+) -> Sequence[ScenarioResult]:
+    from mralab.lab.scenario import Listener, play  # noqa: PLC0415 - not needed for --help
+
+    return await play(lab, scenarios, Listener() if presenter is None else presenter.listener())
+
+
+async def _second_act(estate: Estate | None, presenter: Presenter | None) -> Releases:
+    from mralab.lab.secondact import play_releases  # noqa: PLC0415 - not needed for --help
+
+    if presenter is not None:
+        presenter.second_act_begins()
+    releases = await play_releases(estate)
+    for note in releases.notes:
+        print(f"note: {printable(note)}", file=sys.stderr)
+    if presenter is not None:
+        presenter.releases(releases)
+    return releases
 
 
 def _all_as_documented(results: Sequence[ScenarioResult]) -> bool:

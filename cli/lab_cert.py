@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from mralab.cli.output import Exit, print_columns, print_json, printable
 from mralab.cli.parsing import add_format
-from mralab.errors import AdminError, ConfigError
+from mralab.errors import ConfigError
 
 if TYPE_CHECKING:
     import argparse
@@ -129,7 +129,7 @@ def _connect(args: argparse.Namespace) -> AdminClient:
     """
     # Loaded only now: not needed for --help.
     from mralab.admin.client import AdminClient  # noqa: PLC0415 - as above
-    from mralab.admin.runfile import default_state_dir, find_proxy  # noqa: PLC0415 - as above
+    from mralab.admin.runfile import LAB, default_state_dir, find_proxy  # noqa: PLC0415 - as above
     from mralab.config.values import read_endpoint  # noqa: PLC0415 - as above
     from mralab.lab.runplace import RUN_FOLDER  # noqa: PLC0415 - as above
 
@@ -138,13 +138,7 @@ def _connect(args: argparse.Namespace) -> AdminClient:
         listen = read_endpoint(args.listen) if args.listen else None
     except ConfigError as exc:
         raise ConfigError(f"--listen: {exc}", hint=exc.hint) from exc
-    try:
-        return AdminClient(find_proxy(folder, listen=listen))
-    except AdminError as exc:
-        raise AdminError(
-            f"there is no one running lab to choose: {exc}",
-            hint="start one with `mralab lab up`; among several choose with --listen",
-        ) from exc
+    return AdminClient(find_proxy(folder, listen=listen, kind=LAB))
 
 
 def _read(path: str) -> str:

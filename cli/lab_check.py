@@ -62,7 +62,7 @@ def _print_faults(faults: Sequence[ConfigFault]) -> None:
 def _print_estate(estate: dict[str, Any]) -> None:
     """Print what ``describe_estate`` returned as tables."""
     c, e = estate["expressway_c"], estate["expressway_e"]
-    mode = c["verify_origin_server"] or "the release's"
+    mode = c["verify_origin_server"] or f"{_own_mode(c['release'])}, the release's"
     print(printable(f"{estate['domain']}: no faults"))
     _print_table(
         ("Expressway",),
@@ -109,11 +109,19 @@ def _print_estate(estate: dict[str, Any]) -> None:
             (
                 item["id"],
                 item["cluster"],
+                "IM and Presence" if item["im_presence"] else "no IM and Presence",
                 f"voicemail on {item['voicemail']}" if item["voicemail"] else "no voicemail",
             )
             for item in estate["users"]
         ],
     )
+
+
+def _own_mode(release: str) -> str:
+    """Return whether a release verifies nodes if nothing else is said."""
+    from mralab.config.releases import PROFILES, Release  # noqa: PLC0415 - not needed for --help
+
+    return PROFILES[Release(release)].verify_mode.value
 
 
 def _print_table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

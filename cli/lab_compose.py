@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,7 +44,9 @@ def run(args: argparse.Namespace) -> int:
         print(text, end="")
         return Exit.FINE
     try:
-        with args.output.open("w" if args.force else "x", encoding="utf-8") as stream:
+        # For its owner only: the client's password stands in it.
+        mode = "w" if args.force else "x"
+        with open(args.output, mode, encoding="utf-8", opener=_private) as stream:
             stream.write(text)
     except FileExistsError as exc:
         raise ConfigError(
@@ -55,3 +58,7 @@ def run(args: argparse.Namespace) -> int:
         ) from exc
     print(f"wrote {args.output}; `docker-compose --file {args.output} up --build` starts it")
     return Exit.FINE
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

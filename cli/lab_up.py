@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -130,12 +130,14 @@ async def _change_when_told(
     lab: RunningEstate, args: argparse.Namespace, server: DnsServer | None, reread: asyncio.Event
 ) -> None:
     """Make the running estate what its file says, each time SIGHUP asks for it."""
-    from mralab.cli.login_estate import read_estate  # noqa: PLC0415 - not needed for --help
+    from mralab.cli.lab_upshow import show_change  # noqa: PLC0415 - not needed for --help
+    from mralab.cli.login_estate import read_estate  # noqa: PLC0415 - as above
     from mralab.lab.estatekeep import save_certificates  # noqa: PLC0415 - as above
 
     while True:
         await reread.wait()
         reread.clear()
+        before = lab.estate
         try:
             await lab.change(read_estate(args.file), refresh=True)
             if server is not None:
@@ -143,11 +145,12 @@ async def _change_when_told(
             if args.folder:
                 save_certificates(args.folder, lab.certificates)
         except MraLabError as exc:
-            for fault in getattr(exc, "faults", (exc,)):
-                report("mralab lab up", f"not changed: {fault}", fault.hint)
+            with suppress(OSError):  # nobody reads any more: it goes on all the same
+                for fault in getattr(exc, "faults", (exc,)):
+                    report("mralab lab up", f"not changed: {fault}", fault.hint)
         else:
-            found = (f"{item.plan.address} {item.status}" for item in lab.report.discoveries)
-            _say(f"changed: {lab.estate.domain}; discovery: {', '.join(found) or 'none'}")
+            with suppress(OSError):
+                show_change(lab, before)
 
 
 def _zone(lab: RunningEstate) -> Zone:

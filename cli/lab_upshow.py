@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from cryptography.x509 import Name
 
+    from mralab.config.estate import Estate
     from mralab.config.settings import Endpoint
     from mralab.lab.dns import DnsServer
     from mralab.lab.estate import RunningEstate
@@ -28,6 +29,17 @@ def show(lab: RunningEstate, server: DnsServer | None, control: Endpoint) -> Non
     _print_login(lab)
     nodes = f"{len(lab.nodes)} node{'s' if len(lab.nodes) > 1 else ''}"
     _say(f"ready: {lab.estate.domain} with {nodes}; Ctrl-C ends it")
+
+
+def show_change(lab: RunningEstate, before: Estate) -> None:
+    """Print what is not as it was before, and how to log in if Expressway-E has moved."""
+    from mralab.config.estatesummary import changed_parts  # noqa: PLC0415 - seldom needed
+
+    parts = ", ".join(changed_parts(before, lab.estate)) or "nothing"
+    found = (f"{item.plan.address} {item.status}" for item in lab.report.discoveries)
+    _say(f"changed: {parts}; discovery: {', '.join(found) or 'none'}")
+    if before.expressway_e.address != lab.estate.expressway_e.address:
+        _print_login(lab)
 
 
 def _print_nodes(lab: RunningEstate) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from mralab.cli.login import Printer
 from mralab.cli.output import Exit, print_json, printable
-from mralab.errors import ConfigError, RouteError
+from mralab.errors import ConfigError, LabError, RouteError
 
 if TYPE_CHECKING:
     import argparse
@@ -225,11 +225,12 @@ def _edge(args: argparse.Namespace) -> Edge:
         authorities = None if args.ca is None else args.ca.read_bytes()
     except OSError as exc:
         raise ConfigError(f"--ca {args.ca}: {exc.strerror}", hint="check its name") from exc
+    try:
+        tls = client_tls(authorities)
+    except LabError as exc:
+        raise ConfigError(f"--ca {args.ca}: {exc}", hint=exc.hint) from exc
     return Edge(
-        endpoint=endpoint,
-        name=args.edge_name or endpoint.host,
-        port=endpoint.port,
-        tls=client_tls(authorities),
+        endpoint=endpoint, name=args.edge_name or endpoint.host, port=endpoint.port, tls=tls
     )
 
 

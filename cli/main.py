@@ -27,6 +27,7 @@ VERBS = {
     "demo": "play the documented case and its fixes on an embedded lab",
     "lab": "describe an estate, check it and run it; or one CUCM by itself",
     "login": "walk the documented login step by step, through an estate or a running proxy",
+    "scenario": "list, tell or play estates that are broken in one way, and what mends them",
     "upgrade": "run an estate's login under every release: what the upgrade breaks",
     "verify": "judge one live origin as each release would",
     "trust": "look at or change a trusted CA list",

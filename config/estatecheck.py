@@ -197,7 +197,14 @@ class _Check:
             self.fault(path, message, "two nodes cannot be told apart by one name")
 
     def addresses(self) -> None:
-        self._unique("address", self._machines("address"), taken="is the address of another one")
+        owner: dict[str, str] = {}
+        names = (name for _, name in self._machines("name"))
+        for (path, address), name in zip(self._machines("address"), names, strict=True):
+            if address in owner:
+                message = f"{shown(address)} is the address of {owner[address]} too"
+                self.fault(path, message, "give each its own")
+            elif address:
+                owner[address] = name or "another one"
 
     def _machines(self, key: Literal["name", "address"]) -> Iterator[tuple[KeyPath, str]]:
         """Yield one key of each node and of both Expressways."""
@@ -210,19 +217,13 @@ class _Check:
         for path, machine in machines:
             yield (*path, key), machine.name if key == "name" else machine.address
 
-    def _unique(
-        self,
-        what: str,
-        items: Iterable[tuple[KeyPath, str]],
-        *,
-        taken: str = "",
-    ) -> None:
+    def _unique(self, what: str, items: Iterable[tuple[KeyPath, str]]) -> None:
         seen = Counter[str]()
         for path, name in items:
             seen[name.casefold()] += 1
             if name and seen[name.casefold()] > 1:
-                said = taken or f"is the name of another {what} too"
-                self.fault(path, f"{shown(name)} {said}", "give each its own")
+                message = f"{shown(name)} is the name of another {what} too"
+                self.fault(path, message, "give each its own")
 
     # Certificates.
 

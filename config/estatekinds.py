@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from mralab.config.estate import NodeRole, Purpose
 from mralab.config.faults import shown
+from mralab.config.releases import Release
 from mralab.config.values import Kind, choice
 from mralab.errors import ConfigError
 
@@ -49,6 +50,15 @@ _MOMENT_HINT = (
     'write a date (2027-01-31), a date with a time, or a distance from now: "-1d", "+36h", "+2y"'
 )
 _PORTS: Final = range(1, 65536)
+_RELEASE = re.compile(r"x?([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:\.[0-9]{1,3})*", re.IGNORECASE)
+#: The release that stands for all from a version on. In X14.3 no change of the check was found, and
+#: that of X15 is the same throughout (inferred).
+_STANDS_FOR: Final = (
+    ((15, 0), Release.X15_5),
+    ((14, 2), Release.X14_2),
+    ((14, 0), Release.X14_0_7),
+    ((8, 0), Release.X12_5),
+)
 
 
 def read_moment(value: object) -> Moment:
@@ -272,6 +282,25 @@ def _read_node_role(value: object) -> NodeRole:
     return role
 
 
+def _read_release(value: object) -> object:
+    try:
+        return _RELEASES.read(value)
+    except ConfigError as exc:
+        stands = _standing_for(value)
+        if stands is None:
+            raise
+        raise ConfigError(str(exc), hint=f'write "{stands.value}", which stands for it') from exc
+
+
+def _standing_for(value: object) -> Release | None:
+    """Return the release that stands for one that the lab does not have; None if it is none."""
+    found = _RELEASE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    version = (int(found[1]), int(found[2] or 0))
+    return next((release for first, release in _STANDS_FOR if version >= first), None)
+
+
 def _text(value: object, what: str, hint: str) -> str:
     if not isinstance(value, str):
         raise ConfigError(f"{shown(value)} is not {what} in quotes", hint=hint)
@@ -311,4 +340,6 @@ IP_SANS = list_of(Kind("IP address", _read_ip_san))
 PURPOSES = list_of(choice(Purpose))
 URLS = list_of(Kind("URL", _read_url))
 ON_OFF = Kind("On|Off", _read_on_off)
+_RELEASES: Final = choice(Release)
+RELEASE = Kind(_RELEASES.form, _read_release)
 NODE_ROLE = Kind("publisher|subscriber|im-presence", _read_node_role)

@@ -220,8 +220,12 @@ class _Reader:
         """Read an array of tables."""
         raw = holder.inner.get(name, [])
         path = (*holder.path, name)
+        if path in self.meant and isinstance(raw, dict):
+            # Its header is misspelt; what stands under it made a table of this name.
+            self.misshapen = True
+            return []
         if not isinstance(raw, list):
-            hint = f"write {table.header} in double brackets"
+            hint = f"write {table.header} in double brackets, above what belongs to it"
             self.fault(path, f"{shown(raw)} is not an array of tables", hint, shape=True)
             return []
         parts = []

@@ -27,7 +27,7 @@ from mralab.config.estate import (
     TlsCiphers,
     UserPlan,
 )
-from mralab.config.releases import NameRule, Release, UpgradePath, VerifyMode
+from mralab.config.releases import NameRule, UpgradePath, VerifyMode
 from mralab.config.values import CIPHERS, SWITCH, Kind, choice, number
 
 if TYPE_CHECKING:
@@ -282,7 +282,12 @@ EXPRESSWAY_C: Final = Table(
     (
         Key("name", kinds.FQDN, "Its FQDN.", required=True),
         Key("address", kinds.IPV4, "Its address.", required=True),
-        Key("release", choice(Release), "What it runs; `ats` is the stock server."),
+        Key(
+            "release",
+            kinds.RELEASE,
+            "What it runs, or what stands for it: X14.2 for X14.3, X15.5 for all of X15 "
+            "(inferred). `ats` is the stock server.",
+        ),
         Key(
             "upgrade_path",
             choice(UpgradePath),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -52,10 +54,57 @@ def describe_estate(estate: Estate) -> dict[str, Any]:
             for plan in c.discoveries
         ],
         "users": [
-            {"id": user.user_id, "cluster": user.cluster, "voicemail": user.voicemail or None}
+            {
+                "id": user.user_id,
+                "cluster": user.cluster,
+                "im_presence": user.im_presence,
+                "voicemail": user.voicemail or None,
+            }
             for user in estate.users
         ],
     }
+
+
+def changed_parts(old: Estate, new: Estate) -> tuple[str, ...]:
+    """Return what differs between two estates, by name: ``("imp.steven.lab", "user emusk (new)")``.
+
+    Where the file describes a part does not count.
+    """
+    before, after = _parts(old), _parts(new)
+    found = []
+    for name in {**before, **after}:
+        if name not in before:
+            found.append(f"{name} (new)")
+        elif name not in after:
+            found.append(f"{name} (gone)")
+        elif before[name] != after[name]:
+            found.append(name)
+    return tuple(found)
+
+
+def _parts(estate: Estate) -> dict[str, object]:
+    """Return each part of an estate by what to call it."""
+    c, e = estate.expressway_c, estate.expressway_e
+    return {
+        "the domain": estate.domain,
+        **{f"authority {plan.name}": _plain(plan) for plan in estate.authorities},
+        **{node.name: (cluster, _plain(node)) for cluster, node in _nodes(estate)},
+        c.name: _plain(c),
+        e.name: _plain(e),
+        **{f"user {user.user_id}": _plain(user) for user in estate.users},
+    }
+
+
+def _plain(value: object) -> object:
+    """Return a plan as plain values, without the lines of the file."""
+    if is_dataclass(value):
+        names = (item.name for item in fields(value) if item.name != "line")
+        return {name: _plain(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return tuple(map(_plain, value))
+    return value
 
 
 def moment_text(moment: Moment) -> str:

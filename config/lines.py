@@ -62,9 +62,10 @@ def item_lines(text: str) -> dict[KeyPath, int]:
     Returns:
         Key path to line; behind the name of an array of tables stands the place of the table in
         it, counted from 0: ``("user", "1", "password")``. The array itself, ``("user",)``, is where
-        its first table is.
+        its first table is; a table without a header of its own where the first of those in it is.
     """
     lines: dict[KeyPath, int] = {}
+    implied: dict[KeyPath, int] = {}
     places: dict[KeyPath, int] = {}
     table: KeyPath = ()
     for kind, path, line in _statements(text):
@@ -75,6 +76,7 @@ def item_lines(text: str) -> dict[KeyPath, int]:
         table = ()
         for name in path[:-1]:
             table = (*table, name)
+            implied.setdefault(table, line)
             if table in places:
                 table = (*table, str(places[table]))
         table = (*table, path[-1])
@@ -83,7 +85,7 @@ def item_lines(text: str) -> dict[KeyPath, int]:
             places[table] = places.get(table, -1) + 1
             table = (*table, str(places[table]))
         lines.setdefault(table, line)
-    return lines
+    return {**implied, **lines}
 
 
 def _statements(text: str) -> Iterator[tuple[_Statement, KeyPath, int]]:

@@ -68,4 +68,6 @@ def parse_toml(text: str, name: str) -> dict[str, Any]:
             line = str(text.count("\n") + 1)
         where = f"{name}:{line}" if line else name
         message = _TOML_PLACE.sub("", message)
+        if message.startswith("Cannot "):  # overwrite a value, declare twice, mutate
+            hint = "leave one of the two out; tables of which there are several: always [[table]]"
         raise ConfigFaults([ConfigFault(where, "", f"not TOML: {message}", hint)]) from exc

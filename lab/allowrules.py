@@ -20,13 +20,14 @@ from typing import TYPE_CHECKING, Final
 
 from mralab.config.estate import DiscoveryKind
 from mralab.lab.estateplace import EstatePorts
+from mralab.lab.hosts import bracketed
 from mralab.proxy.allowlist import place_of
 from mralab.proxy.allowlist_csv import RULE_COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from mralab.lab.discovery import DiscoveredNode, DiscoveryReport
+    from mralab.lab.discovery import DiscoveryReport
 
 _DOCUMENTED: Final = EstatePorts()
 _PREFIX: Final = "Automatically generated rule for "
@@ -62,18 +63,11 @@ def generated_rules(
         port = _port_of(place.port, ports)
         for kind, name in nodes:
             if kind is _KINDS[description]:
-                own = f"{place.scheme}://{_bracketed(name)}:{port}{place.path}"
+                own = f"{place.scheme}://{bracketed(name)}:{port}{place.path}"
                 writer.writerow((own, "", methods, match, description))
     for url in editable:
         writer.writerow((url, "", "*", "prefix", ""))
     return text.getvalue()
-
-
-def rules_of_node(node: DiscoveredNode, rules: str) -> tuple[str, ...]:
-    """Return the URLs of the generated rules that name a node, for reports."""
-    rows = csv.DictReader(StringIO(rules))
-    host = f"://{_bracketed(node.name)}:"
-    return tuple(row["Url"] for row in rows if host in row["Url"] and row["Description"])
 
 
 @cache
@@ -94,7 +88,3 @@ def _port_of(documented: int, ports: EstatePorts) -> int:
         _DOCUMENTED.tftp_http: ports.tftp_http,
         _DOCUMENTED.unity: ports.unity,
     }[documented]
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host

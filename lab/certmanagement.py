@@ -6,6 +6,7 @@
   ``Cisco Tomcat`` and ``Cisco TFTP``; restarting another one is allowed and changes nothing.
 - A regenerated certificate is self-signed and as after an installation: further names are gone. A
   signed one keeps its names and gets a new key, as with a new signing request.
+- Names of certificates, trust lists and services are taken in any case.
 - Signing puts the authority's own certificates into the trust list of the certificate if they are
   missing; the product refuses the upload until somebody has done so (lab default).
 
@@ -186,6 +187,7 @@ def regenerate(node: SimulatedNode, name: str, *, now: datetime) -> Change:
         LabError: the node has no such certificate.
     """
     kind = _kind(node, name)
+    name = kind.value
     wanted = _as_installed(kind, node.name)
     credential = self_signed(wanted, now=now, key=_key_kind(node, kind))
     node.install(name, credential)
@@ -218,6 +220,7 @@ def sign(
             place in a certificate.
     """
     kind = _kind(node, name)
+    name = kind.value
     if not _is_authority(authority.certificate):
         raise LabError(
             f"{authority.subject} is no certificate authority", hint="name one of the estate's"
@@ -255,7 +258,7 @@ def upload_trust(
     Raises:
         LabError: the node has no such list, or there is nothing to add.
     """
-    _check_trust(node, trust)
+    trust = _trust_list(node, trust)
     present = node.trust.get(trust, ())
     fresh = tuple(dict.fromkeys(item for item in certificates if item not in present))
     if not certificates:
@@ -281,7 +284,7 @@ def delete_trust(node: SimulatedNode, trust: str, selector: str) -> Change:
     Raises:
         LabError: the node has no such list, or the selector fits none or several.
     """
-    _check_trust(node, trust)
+    trust = _trust_list(node, trust)
     present = node.trust.get(trust, ())
     found = [item for item in present if _is_called(item, selector)]
     if len(found) != 1:
@@ -310,16 +313,18 @@ async def restart(node: SimulatedNode, service: str) -> Change:
             with the old ones.
     """
     own = {item.daemon for item in node.services}
-    if service in own:
-        await node.restart(service)
-        return Change(done=f"{service} of {node.name} was restarted", restart=restarts_due(node))
     known = tuple(
         dict.fromkeys((*sorted(own), *(item for row in _SERVICES.values() for item in row)))
     )
-    if service not in known:
+    found = _among(service, known)
+    if found is None:
         raise LabError(
             f"there is no service {service!r}", hint=f"the services are: {', '.join(known)}"
         )
+    service = found
+    if service in own:
+        await node.restart(service)
+        return Change(done=f"{service} of {node.name} was restarted", restart=restarts_due(node))
     return Change(
         done=f"{service} of {node.name} was restarted",
         restart=restarts_due(node),
@@ -383,7 +388,8 @@ def _stale_daemons(
             continue
         concerned = certificate is None and trust is None
         if certificate in service.certificates:
-            concerned = node.served(service.name).get(certificate) != node.certificates[certificate]
+            wanted = node.to_serve(service.name).get(certificate)
+            concerned = wanted not in {None, node.served(service.name).get(certificate)}
         if concerned or trust in service.client_trust:
             found.append(service.daemon)
     return tuple(dict.fromkeys(found))
@@ -398,21 +404,29 @@ def _services_of(node: SimulatedNode, name: str, daemons: Iterable[str] = ()) ->
 
 def _kind(node: SimulatedNode, name: str) -> CertificateKind:
     known = {*node.certificates, *(one for item in node.services for one in item.certificates)}
-    kind = _KINDS.get(name)
-    if kind is None or name not in known:
-        listed = ", ".join(item for item in _KINDS if item in known)
-        raise LabError(f"{node.name} has no certificate {name!r}", hint=f"it has: {listed}")
-    return kind
+    own = [item for item in _KINDS if item in known]
+    found = _among(name, own)
+    if found is None:
+        raise LabError(f"{node.name} has no certificate {name!r}", hint=f"it has: {', '.join(own)}")
+    return _KINDS[found]
 
 
-def _check_trust(node: SimulatedNode, trust: str) -> None:
+def _among(word: str, known: Iterable[str]) -> str | None:
+    """Return the known name that a word is, in any case."""
+    return next((name for name in known if name.casefold() == word.casefold()), None)
+
+
+def _trust_list(node: SimulatedNode, trust: str) -> str:
+    """Return a trust list's name as the node has it."""
     own = (f"{name.removesuffix(_ECDSA)}{_TRUST}" for name in node.certificates)
     asked = (name for item in node.services for name in item.client_trust)
     known = tuple(dict.fromkeys((*node.trust, *own, *asked)))
-    if trust not in known:
+    found = _among(trust, known)
+    if found is None:
         raise LabError(
             f"{node.name} has no trust list {trust!r}", hint=f"it has: {', '.join(known)}"
         )
+    return found
 
 
 def _as_installed(kind: CertificateKind, node: str) -> CertificateFields:

@@ -11,6 +11,7 @@ Checked with ``docker-compose config``; never run in a container engine here.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from ipaddress import IPv4Address, IPv4Network
 from typing import TYPE_CHECKING, Final
 
@@ -170,10 +171,7 @@ def _networks(estate: Estate) -> list[str]:
     network = _around(taken)
     while True:
         if network.prefixlen < _LARGEST:
-            raise LabError(
-                f"the estate's addresses, {min(taken)} to {max(taken)}, are in no one network",
-                hint="give each machine an address of one /8 at most, such as 10.0.0.0/8",
-            )
+            raise _too_far_apart(estate)
         pool = next((one for one in _pools(network) if not any(a in one for a in taken)), None)
         gateway = next((one for one in network.hosts() if _is_free(one, taken, pool)), None)
         if pool is not None and gateway is not None:
@@ -184,6 +182,19 @@ def _networks(estate: Estate) -> list[str]:
         f"          ip_range: {_quoted(str(pool))}",
         f"          gateway: {_quoted(str(gateway))}",
     ]
+
+
+def _too_far_apart(estate: Estate) -> LabError:
+    """Say which machines are not in the /8 that most of them are in."""
+    homes = {name: address.partition(".")[0] for name, address, _ in _machines(estate)}
+    counted = Counter(homes.values())
+    most = max(counted, key=lambda first: counted[first])
+    apart = [f"{name} {a}" for name, a, _ in _machines(estate) if homes[name] != most]
+    where = f"{', '.join(apart)} outside {most}.0.0.0/8" if apart else f"{most}.0.0.0/8 is full"
+    return LabError(
+        f"the estate's addresses are in no one network: {where}",
+        hint="in the estate file give it an address there, as Expressway-E may have in its DMZ",
+    )
 
 
 def _around(addresses: Iterable[IPv4Address]) -> IPv4Network:

@@ -171,7 +171,8 @@ class _Control:
             reference = self._running.certificates.resolve(asked.text("reference"))
             found: tuple[x509.Certificate, ...] = (reference.certificate,)
         else:
-            found = certmanagement.read_certificates(asked.text("pem").encode(), "the upload")
+            pem = asked.text("pem").encode("ascii", "replace")
+            found = certmanagement.read_certificates(pem, "the upload")
         return certmanagement.upload_trust(node, trust, found)
 
     async def _delete_trust(self, node: SimulatedNode, asked: _Asked) -> Change:
@@ -181,12 +182,17 @@ class _Control:
         return await certmanagement.restart(node, asked.text("service"))
 
     def _node(self, request: web.Request) -> SimulatedNode:
+        """Find a node by its name, or by its first label if no other has that."""
         name = request.match_info["node"]
-        node = self._running.nodes.get(name)
+        nodes = self._running.nodes
+        wanted = name.casefold()
+        node = nodes.get(wanted)
+        short = [item for item in nodes.values() if item.name.partition(".")[0] == wanted]
+        if node is None and len(short) == 1:
+            return short[0]
         if node is None:
             raise LabError(
-                f"no node {name!r} is running",
-                hint=f"running are: {', '.join(self._running.nodes) or 'none'}",
+                f"no node {name!r} is running", hint=f"running are: {', '.join(nodes) or 'none'}"
             )
         return node
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from mralab.config.releases import default_ciphers
 from mralab.config.settings import Endpoint
 from mralab.errors import LabError
 from mralab.lab.allowrules import generated_rules
@@ -130,6 +131,9 @@ class ControlSide:
             profile=settings.profile,
             dial=self._dial,
             ports=self._ports,
+            # The list "UC server discovery" is another one than the traffic server's, which an
+            # estate can set: it stays the release's default.
+            ciphers=default_ciphers(settings.release, settings.upgrade_path),
             name_rule=settings.name_rule,
         )
         self.report = await discoverer.all(self._estate.expressway_c.discoveries)

@@ -19,13 +19,13 @@ import asyncio
 from base64 import b64encode
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from mralab.config.estate import DiscoveryKind
 from mralab.config.releases import UpgradePath, VerifyMode, default_ciphers
 from mralab.errors import LabError, RouteError
 from mralab.lab.estateplace import EstatePorts
+from mralab.lab.hosts import bracketed, is_ip
 from mralab.lab.tlsclient import HttpAnswer, NotVerifiedError, exchange
 from mralab.lab.udsread import read_xml
 from mralab.origin.policy import action_for
@@ -256,12 +256,10 @@ class Discoverer:
         fields: tuple[str, ...],
         body: bytes,
     ) -> HttpAnswer:
-        is_ip = _is_ip(plan.address)
-        host = f"[{plan.address}]" if ":" in plan.address else plan.address
         credentials = b64encode(f"{plan.username}:{plan.password}".encode()).decode("ascii")
         lines = (
             start,
-            f"Host: {host}:{port}",
+            f"Host: {bracketed(plan.address)}:{port}",
             f"Authorization: Basic {credentials}",
             *fields,
             f"Content-Length: {len(body)}",
@@ -270,7 +268,7 @@ class Discoverer:
         request = "\r\n".join((*lines, "", "")).encode("ascii", "replace") + body
         # For an address literal the peer's address is what is looked for in the certificate: the
         # one typed in, not where the lab runs the node.
-        inspection = HandshakeInspection(plan.address, plan.address, is_ip=is_ip)
+        inspection = HandshakeInspection(plan.address, plan.address, is_ip=is_ip(plan.address))
         return await exchange(
             self.dial(plan.address, port),
             request,
@@ -376,11 +374,3 @@ def _host(text: str | None) -> str:
             hint="correct it under System > Server",
         ) from exc
     return name
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -20,9 +20,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import parse_qsl, unquote_to_bytes
 from xml.etree import ElementTree as ET
 
-from mralab.errors import LabError, RouteError
-from mralab.lab.udsread import read_xml
-from mralab.origin.route import MAX_SEGMENT_BYTES, canonical_host
+from mralab.errors import RouteError
+from mralab.lab.hosts import bracketed
+from mralab.lab.udsdata import add_text
+from mralab.origin.route import MAX_SEGMENT_BYTES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,14 +120,14 @@ def edge_config(config: EdgeConfig) -> bytes:
     for name in config.services:
         _srv_service(services, name, resolved.get(name, ()), config.uds_port)
     tftp = ET.SubElement(services, "service")
-    _text(tftp, "name", "tftpServer")
+    add_text(tftp, "name", "tftpServer")
     for address in config.tftp_servers:
-        _text(tftp, "address", address)
+        add_text(tftp, "address", address)
     edge = ET.SubElement(root, "edgeConfig")
     _edge_server(edge, "sipEdgeServer", config.edge, SIP_PORT)
     route = ET.SubElement(edge, "sipRequest")
     if config.route_address:
-        _text(route, "route", _sip_route(config.route_address))
+        add_text(route, "route", _sip_route(config.route_address))
     _edge_server(edge, "xmppEdgeServer", config.edge, XMPP_PORT)
     _edge_server(edge, "httpEdgeServer", config.edge, config.edge_port)
     ET.SubElement(edge, "turnEdgeServer")
@@ -147,33 +148,6 @@ def edge_sso() -> bytes:
     ET.SubElement(sign_on, "Status", enabled="false")
     ET.SubElement(sign_on, "Token", enabled="false")
     return document(root)
-
-
-def user_found(body: bytes) -> str | None:
-    """Return the home cluster that a ``clusterUser`` answer names; None if it knows no such user.
-
-    Raises:
-        LabError: no usable answer.
-    """
-    root = read_xml(body)
-    result = root.find(".//result")
-    if result is None:
-        raise LabError("the answer has no result")
-    if result.get("found") != "true":
-        return None
-    return _host(root.findtext(".//homeCluster"))
-
-
-def server_names(body: bytes) -> tuple[str, ...]:
-    """Return all servers of a ``servers`` answer, each once.
-
-    Raises:
-        LabError: no usable answer, or it names none.
-    """
-    names = tuple(dict.fromkeys(_host(item.text) for item in read_xml(body).iterfind(".//server")))
-    if not names:
-        raise LabError("the answer names no server")
-    return names
 
 
 def document(root: ET.Element) -> bytes:
@@ -200,13 +174,13 @@ def read_basic(authorization: str | None) -> tuple[str, str] | None:
 
 def _srv_service(parent: ET.Element, name: str, servers: Sequence[str], port: int) -> None:
     service = ET.SubElement(parent, "service")
-    _text(service, "name", name)
+    add_text(service, "name", name)
     if not servers:
-        _text(service, "error", "NameError")
+        add_text(service, "error", "NameError")
     for address in servers:
         server = ET.SubElement(service, "server")
         for tag, value in _srv(address, port).items():
-            _text(server, tag, value)
+            add_text(server, tag, value)
 
 
 def _srv(address: str, port: int) -> Mapping[str, str]:
@@ -221,27 +195,10 @@ def _edge_server(parent: ET.Element, tag: str, address: str, port: int) -> None:
 
 def _server(parent: ET.Element, address: str, port: int) -> None:
     server = ET.SubElement(parent, "server")
-    _text(server, "address", address)
-    _text(server, "tlsPort", str(port))
+    add_text(server, "address", address)
+    add_text(server, "tlsPort", str(port))
 
 
 def _sip_route(address: str) -> str:
     """The route set to Expressway-C; zone number as in the sample. Source: Cisco 211304 (seen)."""
-    host = f"[{address}]" if ":" in address else address
-    return f"<sip:{host}:{SIP_PORT};transport=tls;zone-id=3;directed;lr>"
-
-
-def _host(text: str | None) -> str:
-    host = (text or "").strip()
-    try:
-        canonical_host(host)
-    except RouteError as exc:
-        raise LabError(
-            f"the answer names {host[:_SHOWN]!r} as a server: {exc}",
-            hint="correct it under System > Server on the node",
-        ) from exc
-    return host
-
-
-def _text(parent: ET.Element, tag: str, text: str) -> None:
-    ET.SubElement(parent, tag).text = text
+    return f"<sip:{bracketed(address)}:{SIP_PORT};transport=tls;zone-id=3;directed;lr>"

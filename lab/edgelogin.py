@@ -20,7 +20,6 @@ import ssl
 from dataclasses import dataclass, replace
 from functools import partial
 from http.cookies import CookieError, SimpleCookie
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import quote
 
@@ -30,6 +29,7 @@ from mralab.errors import LabError
 from mralab.lab import loginread, udsread
 from mralab.lab.edgeconfig import EDGE_CONFIG, EDGE_SSO, encode_domain
 from mralab.lab.expressway_c import COOKIE
+from mralab.lab.hosts import bracketed, is_ip
 from mralab.lab.imp import JABBER_LOGIN_PATH
 from mralab.lab.login import Account, Walk, error_text, new_client, read_into
 from mralab.lab.loginresult import LoginResult, LoginStep, Purpose
@@ -69,8 +69,7 @@ class Edge:
     @property
     def authority(self) -> str:
         """Name and port as in an address."""
-        name = f"[{self.name}]" if ":" in self.name else self.name
-        return f"{name}:{self.port}"
+        return f"{bracketed(self.name)}:{self.port}"
 
 
 def client_tls(authorities: bytes | None) -> ssl.SSLContext:
@@ -169,7 +168,10 @@ class _EdgeWalk(Walk):
         show: Callable[[LoginStep], None],
         look: Callable[[LoginStep], LoginStep],
     ) -> None:
-        super().__init__(account, way, show=show, look=look)
+        def seen(step: LoginStep) -> LoginStep:
+            return look(replace(step, in_estate=True))
+
+        super().__init__(account, way, show=show, look=seen)
         self._edge = edge
         self._cookie = ""
         self._user = quote(account.user, safe="")
@@ -226,7 +228,7 @@ class _EdgeWalk(Walk):
             return replace(step, fault=_NO_COOKIE, hint="look at Expressway-C's event log")
         domain = morsel["domain"].strip().lstrip(".").lower()
         name = self._edge.name.lower()
-        if domain and not _is_ip(name) and name != domain and not name.endswith(f".{domain}"):
+        if domain and not is_ip(name) and name != domain and not name.endswith(f".{domain}"):
             fault = f"the X-Auth cookie is for {domain}, and a client of {name} drops it"
             return replace(step, fault=fault, hint=_COOKIE_HINT)
         self._cookie = f"{COOKIE}={morsel.value}"
@@ -260,7 +262,7 @@ class _EdgeWalk(Walk):
         port = start.port if start else 0
         place = Place("https", home, port) if home else None
         servers = await self._ask_uds(
-            "the cluster's servers", _at(place, "/cucm-uds/servers"), loginread.server_hosts, at
+            "the cluster's servers", _at(place, "/cucm-uds/servers"), udsread.server_hosts, at
         )
         at = self.last if home else at
         first = Place("https", servers[0], port) if servers else None
@@ -436,11 +438,3 @@ def _at(place: Place | None, path: str) -> Place | None:
 def _well_formed(body: bytes) -> bytes:
     udsread.read_xml(body)
     return body
-
-
-def _is_ip(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True

@@ -31,8 +31,8 @@ import aiohttp
 from yarl import URL
 
 from mralab.errors import LabError, RouteError
-from mralab.lab.edgeconfig import server_names, user_found
-from mralab.lab.udsread import MAX_ANSWER_BYTES, read_xml
+from mralab.lab.hosts import bracketed
+from mralab.lab.udsread import MAX_ANSWER_BYTES, find_home, read_xml, server_hosts
 from mralab.origin.route import encode_segment
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ class UdsAsker:
         home = await self._home(user, publishers)
         own = f"/cucm-uds/user/{quote(user, safe='')}"
         await self._ask("the user's devices", home, f"{own}/devices", read_xml, secret=True)
-        servers = await self._ask("the cluster's servers", home, "/cucm-uds/servers", server_names)
+        servers = await self._ask("the cluster's servers", home, "/cucm-uds/servers", server_hosts)
         await self._ask("the user", home, own, read_xml, secret=True)
         return Provisioned(home, servers)
 
@@ -157,7 +157,7 @@ class UdsAsker:
         failed: EdgeRefusalError | None = None
         for publisher in publishers:
             try:
-                home = await self._ask("the user's home cluster", publisher, path, user_found)
+                home = await self._ask("the user's home cluster", publisher, path, find_home)
             except EdgeRefusalError as exc:
                 failed = failed or exc
             else:
@@ -209,7 +209,6 @@ class UdsAsker:
         raise self._refusal(ask)
 
     def _new(self, title: str, host: str, path: str) -> EdgeAsk:
-        written = f"[{host}]" if ":" in host else host
         try:
             segment = encode_segment(self._domain, "https", host, self._port)
         except RouteError as exc:
@@ -218,7 +217,7 @@ class UdsAsker:
             title=title,
             host=host,
             port=self._port,
-            url=f"https://{written}:{self._port}{path}",
+            url=f"https://{bracketed(host)}:{self._port}{path}",
             segment=segment,
             tracking_id=self._tracking_id,
         )

@@ -183,7 +183,8 @@ class RunningEstate:
 
     async def use(self, **changes: Any) -> None:
         """Put changed settings of the proxy in force, by their names in ``Settings``."""
-        await self.control.use(**changes)
+        async with self._changing:
+            await self.control.use(**changes)
 
     async def change(self, estate: Estate, *, refresh: bool = False) -> None:
         """Make the running estate this one; only what differs is touched.
@@ -196,16 +197,19 @@ class RunningEstate:
             refresh: whether Expressway-C discovers its servers anew, as after Refresh servers.
 
         Raises:
-            LabError: as on entering.
+            LabError: as on entering. What was changed by then stays; once its cause is mended, the
+                same change can be asked for again.
         """
         async with self._changing:
             certificates = await self._make_certificates(
-                estate, self._clock(), self.certificates.kept()
+                estate, self._now or self._clock(), self.certificates.kept()
             )
             old, self.estate, self.certificates = self.estate, estate, certificates
-            await self._change_nodes(old)
-            await self.control.change(estate, certificates, self.loopback)
-            await self._change_front(old)
+            try:
+                await self._change_all(old, certificates)
+            except BaseException:
+                self.estate = old  # so that the next change finds what is still to be done
+                raise
             if refresh or _typed_in(old) != _typed_in(estate):
                 await self.control.discover()
 
@@ -367,6 +371,11 @@ class RunningEstate:
         }
 
     # -- inside: changes
+
+    async def _change_all(self, old: Estate, certificates: EstateCertificates) -> None:
+        await self._change_nodes(old)
+        await self.control.change(self.estate, certificates, self.loopback)
+        await self._change_front(old)
 
     async def _change_nodes(self, old: Estate) -> None:
         new = {plan.name: plan for plan in self.estate.nodes()}

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_private_key
 
 from mralab.errors import LabError
@@ -34,6 +35,15 @@ if TYPE_CHECKING:
 FILE: Final = "certificates.json"
 _FORM: Final = "mralab-certificates-1"
 _HINT: Final = "name another folder, or remove the file to have all certificates made anew"
+#: What reading something else than we write can raise.
+_NOT_OURS: Final = (
+    ValueError,
+    TypeError,
+    KeyError,
+    AttributeError,
+    RecursionError,
+    UnsupportedAlgorithm,
+)
 
 
 def load_certificates(
@@ -59,7 +69,7 @@ def load_certificates(
         raise LabError(f"{path} cannot be read: {exc}", hint=_HINT) from exc
     try:
         kept = _read(json.loads(text), now)
-    except (ValueError, TypeError, KeyError, RecursionError) as exc:
+    except _NOT_OURS as exc:
         raise LabError(f"{path} does not hold an estate's certificates", hint=_HINT) from exc
     if as_they_are:
         return kept
@@ -108,7 +118,7 @@ def _plain(kept: Mapping[str, KeptCertificate]) -> list[dict[str, str]]:
 
 
 def _read(found: Any, now: datetime) -> dict[str, KeptCertificate]:
-    """Raises ValueError, TypeError or KeyError if it is not what we write."""
+    """Read what we write; anything else raises one of :data:`_NOT_OURS`."""
     if found["form"] != _FORM:
         raise ValueError(found["form"])
     return {str(item["name"]): _kept(item, now) for item in found["certificates"]}

@@ -11,6 +11,7 @@ import asyncio
 import sys
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from itertools import cycle
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -19,7 +20,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from OpenSSL import crypto
 
 from mralab.config.releases import VerifyMode
-from mralab.diagnostics.explain import explain
 from mralab.errors import LabError
 from mralab.lab.edgelogin import Edge, client_tls, log_in_at_edge
 from mralab.lab.login import Account
@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from mralab.config.estate import Estate, UserPlan
-    from mralab.lab.discovery import Discovered
     from mralab.lab.edgeuds import EdgeAsk
     from mralab.lab.estate import RunningEstate
     from mralab.lab.evidence import Evidence
-    from mralab.lab.tlsserver import HandshakeRecord
 
 #: Open files of one login that is under way: both ends of five connections, and some more.
 _FILES_OF_ONE: Final = 16
@@ -122,23 +120,13 @@ def _not_discovered(lab: RunningEstate, met: Met) -> Met:
     """Say that a request has no way since discovery failed: no node, no rule."""
     failures = lab.report.failures
     said = "; ".join(f"{item.plan.address}: {item.status}" for item in failures)
-    hints = dict.fromkeys(filter(None, map(_discovery_fix, failures)))
+    hints = dict.fromkeys(item.hint for item in failures if item.hint)
     more = f": {'; '.join(hints)}" if hints else ""
     return replace(
         met,
         discovery=f"discovery found no such node ({said})",
         discovery_hint=f"mend discovery, then Refresh servers{more}",
     )
-
-
-def _discovery_fix(failure: Discovered) -> str:
-    fault = failure.fault
-    if fault is None:
-        return failure.hint
-    subject = failure.certificate.subject if failure.certificate else ""
-    name = failure.plan.address
-    found = explain(fault.reason, code=fault.code, depth=fault.depth, name=name, subject=subject)
-    return f"{found.cause}: {found.fixes[0].what}" if found.fixes else found.cause
 
 
 def _ask(lab: RunningEstate, purpose: Purpose, ask: EdgeAsk) -> LoginStep:
@@ -157,6 +145,7 @@ def _ask(lab: RunningEstate, purpose: Purpose, ask: EdgeAsk) -> LoginStep:
         lab_reason=ask.lab_reason,
         tracking_id=ask.tracking_id,
         met=_met(lab, evidence),
+        in_estate=True,
     )
 
 
@@ -164,15 +153,14 @@ def _met(lab: RunningEstate, evidence: Evidence) -> Met:
     record = evidence.verdict or {}
     attempts = record.get("attempts", ())
     fault = _last_fault(attempts[-1]) if attempts else {}
-    handshake = _handshake(lab, evidence)
     refused = bool(fault) and (evidence.certificate or "").endswith(_ECDSA)
     return Met(
         node=evidence.node or "",
         service=evidence.service or "",
         certificate=evidence.certificate or "",
         chain=evidence.presented,
-        tls_version=(handshake.version or "") if handshake else "",
-        alert=handshake.alert[1] if handshake and handshake.alert else None,
+        tls_version=evidence.tls_version or "",
+        alert=evidence.alert[1] if evidence.alert else None,
         verified=lab.proxy.settings.effective_verify_mode is not VerifyMode.OFF,
         reason=Reason(record["reason"]) if record.get("reason") else None,
         detail=record.get("detail", ""),
@@ -187,19 +175,6 @@ def _met(lab: RunningEstate, evidence: Evidence) -> Met:
 def _last_fault(attempt: dict[str, Any]) -> dict[str, Any]:
     faults: list[dict[str, Any]] = attempt.get("faults", [])
     return faults[-1] if faults else {}
-
-
-def _handshake(lab: RunningEstate, evidence: Evidence) -> HandshakeRecord | None:
-    """Return the newest handshake of the same service with the same certificate."""
-    node = lab.nodes.get(evidence.node or "")
-    if node is None or evidence.certificate is None:
-        return None
-    fits = (
-        record
-        for record in reversed(tuple(node.handshakes))
-        if (record.service, record.certificate) == (evidence.service, evidence.certificate)
-    )
-    return next(fits, None)
 
 
 def _rsa_passes(lab: RunningEstate, evidence: Evidence) -> bool:
@@ -275,31 +250,35 @@ class ManyLogins:
 def with_users(estate: Estate, number: int) -> Estate:
     """Return the estate with this many users: its own first, then made-up ones.
 
-    A made-up user is in the home cluster of the estate's first user and has the same services, a
-    password and an extension of its own, and an id such as ``emusk-001``.
+    Made-up users are like the first user of each home cluster, in turn: in that cluster and with
+    the same services, a password and an extension of their own, and an id such as ``emusk-001``.
 
     Args:
         estate: a checked one, with a user.
         number: at least 1.
     """
     own = estate.users[:number]
-    first = estate.users[0]
+    models: dict[str, UserPlan] = {}
+    for user in estate.users:
+        models.setdefault(user.cluster, user)
+    in_turn = cycle(models.values())
     taken = {user.user_id for user in estate.users}
     extensions = {user.extension for user in estate.users}
     made: list[UserPlan] = []
     counter = 0
     while len(own) + len(made) < number:
         counter += 1
-        user_id = f"{first.user_id}-{counter:03}"
+        model = next(in_turn)
+        user_id = f"{model.user_id}-{counter:03}"
         extension = str(9_000_000 + counter)
         if user_id not in taken and extension not in extensions:
             made.append(
                 replace(
-                    first,
+                    model,
                     user_id=user_id,
-                    password=f"{first.password}-{counter:03}",
+                    password=f"{model.password}-{counter:03}",
                     extension=extension,
-                    last_name=f"{first.last_name} {counter:03}".strip(),
+                    last_name=f"{model.last_name} {counter:03}".strip(),
                     line=0,
                 )
             )
@@ -343,6 +322,7 @@ async def log_in_many(
 
     alone = await one(accounts[0])
     alone_peak = peak_bytes()
+    lab.expressway_c.forget()  # it is not to count against the limit of the user who was alone
     began = perf_counter()
     async with asyncio.TaskGroup() as group:
         tasks = [group.create_task(one_of_many(account)) for account in accounts]
@@ -391,4 +371,10 @@ def allow_files(number: int) -> None:
             f"{number} open files are needed, and {hard} are allowed",
             hint=f"try fewer users, or `ulimit -n {number}` as root",
         )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (number, hard))
+    except (OSError, ValueError) as exc:  # macOS has a limit of its own beside these two
+        raise LabError(
+            f"{number} open files are needed, and the system allows {soft}: {exc}",
+            hint="try fewer users",
+        ) from exc

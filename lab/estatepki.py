@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Final
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from mralab.config.estate import AuthorityPlan, CertificateKind, CertificatePlan, Purpose
+from mralab.config.estatedefaults import EXPRESSWAY_CERTIFICATE
 from mralab.errors import LabError
 from mralab.lab.pki import (
     BACKDATED,
@@ -45,12 +46,13 @@ if TYPE_CHECKING:
 
     from mralab.config.estate import Estate, Moment, NodePlan
 
-#: What stands behind an Expressway's name in a reference: ``vcsc.steven.lab/server``.
-SERVER: Final = "server"
 _PURPOSES: Final = {Purpose.SERVER: SERVER_AUTH, Purpose.CLIENT: CLIENT_AUTH}
 #: Kinds of keys that take long; they are begun first.
 _SLOW: Final = frozenset({KeyKind.RSA_3072, KeyKind.RSA_4096})
 _KINDS: Final = {kind.value: kind for kind in CertificateKind}
+#: First year of a certificate's dates. Source: RFC 5280, 4.1.2.5.
+_FIRST_YEAR: Final = 1950
+_CALENDAR: Final = f"write dates from {_FIRST_YEAR} on, and both if one is far away"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +88,7 @@ class EstateCertificates:
         owner, slash, word = reference.rpartition("/")
         if found is None and word in _KINDS:
             found = self.nodes.get((owner, _KINDS[word]))
-        if found is None and slash and word == SERVER:
+        if found is None and slash and word == EXPRESSWAY_CERTIFICATE:
             found = {
                 self.estate.expressway_e.name: self.expressway_e,
                 self.estate.expressway_c.name: self.expressway_c,
@@ -206,7 +208,7 @@ def all_plans(estate: Estate) -> dict[str, CertificatePlan]:
         for kind, plan in node.certificates.items()
     }
     for expressway in (estate.expressway_c, estate.expressway_e):
-        found[f"{expressway.name}/{SERVER}"] = expressway.certificate
+        found[f"{expressway.name}/{EXPRESSWAY_CERTIFICATE}"] = expressway.certificate
     return found
 
 
@@ -256,7 +258,10 @@ class _Maker:
         plans = all_plans(self.estate)
         for name in (*(plan.name for plan in self.estate.authorities), *plans):
             self._credential(name)
-        c, e = self.estate.expressway_c.name, self.estate.expressway_e.name
+        c, e = (
+            f"{expressway.name}/{EXPRESSWAY_CERTIFICATE}"
+            for expressway in (self.estate.expressway_c, self.estate.expressway_e)
+        )
         return EstateCertificates(
             estate=self.estate,
             authorities={plan.name: self.made[plan.name] for plan in self.estate.authorities},
@@ -265,8 +270,8 @@ class _Maker:
                 for node in self.estate.nodes()
                 for kind in node.certificates
             },
-            expressway_c=self.made[f"{c}/{SERVER}"],
-            expressway_e=self.made[f"{e}/{SERVER}"],
+            expressway_c=self.made[c],
+            expressway_e=self.made[e],
         )
 
     def _credential(self, name: str) -> Credential:
@@ -321,12 +326,12 @@ class _Maker:
     def _sign(
         self, name: str, plan: AuthorityPlan | CertificatePlan, signer: Credential | None
     ) -> Credential:
-        if isinstance(plan, AuthorityPlan):
-            wanted = _authority_fields(plan, self.now)
-        else:
-            wanted = _leaf_fields(plan, self.now)
         key = self.keys.get(*_label(name, plan))
         try:
+            if isinstance(plan, AuthorityPlan):
+                wanted = _authority_fields(plan, self.now)
+            else:
+                wanted = _leaf_fields(plan, self.now)
             if signer is None:
                 return self_signed(wanted, now=self.now, key=key)
             return signer.issue(wanted, key=key, now=self.now)
@@ -399,14 +404,27 @@ def validity(
         not_after: likewise.
         lifetime: how long it is valid if nothing else is said.
         now: aware.
+
+    Raises:
+        LabError: a certificate cannot hold them, or the second is not after the first.
     """
     first, last = _moment(not_before, now), _moment(not_after, now)
-    if first is None:
-        first = now - BACKDATED
-        if last is not None and last <= first:
-            first = last - lifetime
-    if last is None:
-        last = max(now, first) + lifetime
+    try:
+        if first is None:
+            first = now - BACKDATED
+            if last is not None and last <= first:
+                first = last - lifetime
+        if last is None:
+            last = max(now, first) + lifetime
+    except OverflowError as exc:
+        raise LabError("its dates leave the calendar", hint=_CALENDAR) from exc
+    if first.year < _FIRST_YEAR:
+        raise LabError(f"it would be valid from {first:%Y-%m-%d} on", hint=_CALENDAR)
+    if last <= first:
+        raise LabError(
+            f"not_after is {last:%Y-%m-%d %H:%M} UTC then, and not_before {first:%Y-%m-%d %H:%M}",
+            hint="a distance counts from now: write a moment after not_before, or two dates",
+        )
     return first, last
 
 

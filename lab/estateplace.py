@@ -56,10 +56,6 @@ class EstatePlace:
     shift: int = 0  #: of the loopback addresses, see :func:`mralab.config.estate.loopback_of`
     notes: tuple[str, ...] = ()  #: what differs from the documented ports
 
-    def real(self, loopback: str) -> str:
-        """Return the real address behind a loopback one; another text as it is."""
-        return next((one for one, own in self.loopback.items() if own == loopback), loopback)
-
 
 def ports_of_role(role: NodeRole, ports: EstatePorts) -> tuple[int, ...]:
     """Return the ports that a node of this role listens on."""

@@ -4,8 +4,9 @@
   on its own for a client. Each transaction has a Txn-id of its own.
 - Nodes tell of a handshake or request in the moment it happens, and what matters of it is kept
   here, so a port that is used again later confuses nothing.
-- Both logs are read from where the last look ended. Nothing is scanned, and everything kept is
-  bounded: the oldest goes first.
+- Both logs are read from where they ended at the start, then from where the last look ended: what
+  an earlier lab has left in the same files is not this one's. Nothing is scanned, and everything
+  kept is bounded: the oldest goes first.
 - The lines of the TLS layer carry no Txn-id. A transaction has those that say what its JSON record
   says; where several wait for one server, such lines are the same but for their time.
 - A handshake that failed carries no TrackingID either. It is found by node, service and the
@@ -56,7 +57,7 @@ _SHOOK_HANDS: Final = frozenset(
 )
 _TXN: Final = re.compile(r'Txn-id="(\d+)"')
 _TLS_LAYER: Final = re.compile(r"\[ET_NET \d+\] (WARNING|ERROR): (.*)")
-_OWN_PROCESS: Final = f" {PROCESS}["
+_OWN_PROCESS: Final = re.compile(rf"\S+ \S+ {PROCESS}\[")
 
 
 #: What such a line is about: the server's address, depth and fault; of a line that tells of a
@@ -114,11 +115,11 @@ class _Bounded(OrderedDict[_Key, _Value]):
 
 
 class _Tail:
-    """The whole lines that a growing file has got since the last look."""
+    """The whole lines that a growing file has got since the last look, or since it was followed."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._position = 0
+        self._position = path.stat().st_size if path.exists() else 0
 
     def lines(self) -> list[str]:
         try:
@@ -136,7 +137,7 @@ class EvidenceIndex:
     """Gathers, while the lab runs, what :class:`Evidence` is made of."""
 
     def __init__(self, *, event_log: Path, json_log: Path, keep: int = KEPT) -> None:
-        """Start with nothing seen.
+        """Start with nothing seen, before the proxy does.
 
         Args:
             event_log: the proxy's log.
@@ -200,16 +201,14 @@ class EvidenceIndex:
         self._lines.read()
         for line in self._json_tail.lines():
             record = json.loads(line)
-            tracking_id = record["tracking_id"]
+            tracking_id = record.get("tracking_id")
+            if tracking_id is None:
+                continue  # lines lost: no transaction's record
             records = self._records.get(tracking_id)
             if records is None:
                 records = self._records[tracking_id] = deque(maxlen=_MAX_OF_ONE)
             records.append(record)
             self._lines.claim(record)
-
-    def knows(self, tracking_id: str) -> bool:
-        """Whether a transaction of this TrackingID has been read."""
-        return tracking_id in self._records
 
     def of(self, tracking_id: str) -> tuple[Evidence, ...]:
         """Return the evidence of each transaction of a TrackingID, in the order of their ends."""
@@ -303,7 +302,7 @@ class _LogLines:
             found = _TXN.search(line)
             if found is not None:
                 self._newest = int(found[1])
-            elif _OWN_PROCESS not in line:
+            elif _OWN_PROCESS.match(line) is None:
                 self._newest = None  # a change of settings, or the edge service's
             if self._newest is not None:
                 # Events carry no Txn-id; they stand right behind a line that does.

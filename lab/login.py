@@ -31,6 +31,7 @@ from yarl import URL
 
 from mralab.errors import LabError
 from mralab.lab import loginread, udsread
+from mralab.lab.hosts import bracketed
 from mralab.lab.loginresult import LoginResult, LoginStep, Purpose
 from mralab.lab.udsread import Place
 from mralab.origin.route import encode_segment
@@ -271,7 +272,7 @@ class Walk:
                 body = await _bounded(response.content)
         except aiohttp.ClientSSLError as exc:
             fault = f"the client refuses Expressway-E: {_tls_text(exc)}"
-            step = replace(step, fault=fault, hint=_FRONT_HINT)
+            step = replace(step, fault=fault, hint=_front_hint(exc))
         except aiohttp.ClientConnectorError as exc:
             raise self._way.not_there(exc.os_error) from exc
         except TimeoutError:
@@ -291,12 +292,11 @@ class Walk:
 
     def _addressed(self, step: LoginStep, place: Place) -> LoginStep:
         segment = encode_segment(self.account.domain, place.scheme, place.host, place.port)
-        written = f"[{place.host}]" if ":" in place.host else place.host
         return replace(
             step,
             segment=segment,
             path=place.path,
-            url=f"{place.scheme}://{written}:{place.port}{place.path}",
+            url=f"{place.scheme}://{bracketed(place.host)}:{place.port}{place.path}",
         )
 
 
@@ -347,9 +347,10 @@ class _DirectWalk(Walk):
             partial(loginread.own_home_cluster, user=own),
         )
         at_home = self.last
-        server = await self._uds(
-            "the cluster's servers", home, "/cucm-uds/servers", udsread.first_server, at_home
+        servers = await self._uds(
+            "the cluster's servers", home, "/cucm-uds/servers", udsread.server_hosts, at_home
         )
+        server = servers[0] if servers else None
         at = self.last if home else at_home
         read_user = partial(loginread.own_user, user=own)
         await self._uds("the user", server, f"/cucm-uds/user/{user}", read_user, at)
@@ -423,10 +424,27 @@ def error_text(exc: OSError | UnicodeError) -> str:
     return str(exc) or "no answer in time"
 
 
-_FRONT_HINT: Final = (
-    "clients give up here: have Expressway-E's certificate signed by a CA that they trust, for its "
-    "name and today's date"
-)
+_NAME_CODES: Final = frozenset({62, 64})  # X509_V_ERR_HOSTNAME_MISMATCH, _IP_ADDRESS_MISMATCH
+_DATE_CODES: Final = frozenset({9, 10})  # X509_V_ERR_CERT_NOT_YET_VALID, _CERT_HAS_EXPIRED
+
+
+def _front_hint(exc: aiohttp.ClientSSLError) -> str:
+    """Return what to do about a certificate of Expressway-E that the client refuses."""
+    error = getattr(exc, "certificate_error", None)
+    code = getattr(error, "verify_code", 0)
+    if code in _NAME_CODES:
+        return (
+            "clients give up here: have Expressway-E's certificate signed again, for the name that "
+            "DNS has for it; if --edge is an address, say that name with --edge-name"
+        )
+    if code in _DATE_CODES:
+        return "clients give up here: renew Expressway-E's certificate"
+    if code:
+        return (
+            "clients give up here: trust the CA of Expressway-E (--ca), or have its certificate "
+            "signed by one that they trust"
+        )
+    return "clients give up here: look at the port, and at Expressway-E's TLS versions"
 
 
 def _not_there(proxy: Endpoint, exc: OSError | UnicodeError) -> LabError:

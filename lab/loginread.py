@@ -17,11 +17,18 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote, urlsplit
 from xml.etree import ElementTree as ET
 
-from mralab.errors import LabError, RouteError
+from mralab.errors import LabError
 from mralab.lab.imp import NAMESPACE
 from mralab.lab.soap import SoapVersion, envelope
-from mralab.lab.udsread import Place, home_cluster, profile_place, read_xml, soft_phone
-from mralab.origin.route import canonical_host
+from mralab.lab.udsread import (
+    Place,
+    home_cluster,
+    host_in,
+    port_in,
+    profile_place,
+    read_xml,
+    soft_phone,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
 _UDS: Final = "_cisco-uds"
 _TFTP: Final = "tftpServer"
 _DEFAULT_PORT: Final = 8443
-_LAST_PORT: Final = 65_535
 _SHOWN: Final = 80
 _CROSSED_HINT: Final = "answers of two users are crossed: nothing that was read can be trusted"
 #: Media type of the SOAP login.
@@ -75,7 +81,7 @@ def edge_servers(body: bytes) -> EdgeServers:
         )
     tftp = services.get(_TFTP)
     hosts = [] if tftp is None else [item.text or "" for item in tftp.iterfind("address")]
-    return EdgeServers(found[0], tuple(_host(host) for host in hosts if host.strip()))
+    return EdgeServers(found[0], tuple(host_in(host, "server") for host in hosts if host.strip()))
 
 
 def single_sign_on(body: bytes) -> ET.Element:
@@ -102,18 +108,6 @@ def own_home_cluster(body: bytes, user: str) -> str:
     return home
 
 
-def server_hosts(body: bytes) -> tuple[str, ...]:
-    """Return all servers of a ``servers`` answer, each once.
-
-    Raises:
-        LabError: no usable answer, or it names none.
-    """
-    found = tuple(dict.fromkeys(_host(item.text) for item in read_xml(body).iterfind(".//server")))
-    if not found:
-        raise LabError("the answer names no server", hint="look at System > Server on the node")
-    return found
-
-
 def own_user(body: bytes, user: str) -> UserFacts:
     """Read the ``user`` answer.
 
@@ -130,7 +124,7 @@ def own_user(body: bytes, user: str) -> UserFacts:
     return UserFacts(
         profile=profile_place(body),
         im_presence=enabled != "false",
-        extension="".join(text.strip() for text in _texts(root.find(".//primaryExtension"))),
+        extension=(root.findtext(".//primaryExtension/directoryNumber") or "").strip(),
     )
 
 
@@ -244,12 +238,6 @@ def _check(found: str, user: str) -> None:
         )
 
 
-def _texts(element: ET.Element | None) -> Iterator[str]:
-    """Yield the texts of an element and of those in it."""
-    if element is not None:
-        yield from element.itertext()
-
-
 def _user_in(uri: str) -> str:
     """Return the user that a UDS address is about: what stands behind ``/user/``."""
     _, _, rest = urlsplit(uri).path.partition("/user/")
@@ -260,23 +248,5 @@ def _places(servers: Iterator[ET.Element], port_tag: str) -> Iterator[Place]:
     for server in servers:
         address = server.findtext("address")
         if address and address.strip():
-            yield Place("https", _host(address), _port(server.findtext(port_tag)))
-
-
-def _port(text: str | None) -> int:
-    text = (text or str(_DEFAULT_PORT)).strip()
-    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _LAST_PORT):
-        raise LabError(f"the answer names port {text[:_SHOWN]!r} for its UDS server")
-    return int(text)
-
-
-def _host(text: str | None) -> str:
-    host = (text or "").strip()
-    try:
-        canonical_host(host)
-    except RouteError as exc:
-        raise LabError(
-            f"the answer names {host[:_SHOWN]!r} as a server: {exc}",
-            hint="correct it under System > Server on the node",
-        ) from exc
-    return host
+            port = server.findtext(port_tag) or str(_DEFAULT_PORT)
+            yield Place("https", host_in(address, "server"), port_in(port, "UDS server"))

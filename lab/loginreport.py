@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 JSON_SCHEMA: Final = "mralab-login-2"
 MANY_JSON_SCHEMA: Final = "mralab-logins-1"
-#: Width of a title in the list of steps through a proxy, and of those through Expressway-E.
+#: Width of a title in the list of steps through a proxy, and of those through Expressway-E. A
+#: longer one, such as "the phone configuration, from <a long name>", moves the rest to the right.
 TITLE_WIDTH: Final = 26
 EDGE_TITLE_WIDTH: Final = 50
+_ANSWER_WIDTH: Final = 22
 _MIB: Final = 2**20
 _NAMED: Final = 5  # red users named in a summary
 _WORDS: Final = {
@@ -46,11 +48,12 @@ def step_lines(number: int, step: LoginStep, *, width: int = TITLE_WIDTH) -> Ite
     """
     mark = f"{number:<2}" if width > TITLE_WIDTH else f"{number}"
     if not step.asked:
-        yield f"{mark}  -   {step.title:<{width}}{step.fault}"
+        yield f"{mark}  -   {_cell(step.title, width)}{step.fault}"
         return
     word = "red" if step.fault else "ok"
     answer = f"{step.status} {step.phrase}" if step.status else "no answer"
-    yield f"{mark}  {word:<4}{step.title:<{width}}{answer:<22}{step.seconds:.3f} s"
+    cells = f"{_cell(step.title, width)}{_cell(answer, _ANSWER_WIDTH)}"
+    yield f"{mark}  {word:<4}{cells}{step.seconds:.3f} s"
     yield f"       {step.method} {step.url}" if step.method != "GET" else f"       {step.url}"
     yield f"       /{step.segment}{step.path}"
     for ask in step.asks:
@@ -61,6 +64,11 @@ def step_lines(number: int, step: LoginStep, *, width: int = TITLE_WIDTH) -> Ite
         yield f"       {step.lab_reason}"
     if step.fault and not step.fault.startswith(f"answered {step.status}"):
         yield f"       {step.fault}"
+
+
+def _cell(text: str, width: int) -> str:
+    """Return a text of at least this width, and with two blanks at its end if it is longer."""
+    return f"{text:<{width}}" if len(text) < width else f"{text}  "
 
 
 def _ask_lines(ask: LoginStep) -> Iterator[str]:

@@ -15,10 +15,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 from http import HTTPStatus
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from mralab.lab.hosts import is_ip
 from mralab.lab.remedy import Cause, Choice, Refusal, cause_of, choose, simple_cause
 from mralab.truststore.verdict import Reason
 from mralab.truststore.wording import X509_TEXTS_1_1_1, X509_TEXTS_3
@@ -152,6 +152,7 @@ class LoginStep:
     other_server: bool = False  #: at a server that this client would not have gone to first
     met: Met | None = None  #: None if the lab could not look
     asks: tuple[LoginStep, ...] = ()  #: what Expressway-C asked itself to answer it
+    in_estate: bool = False  #: whether it went through the Expressways of an estate
 
     @property
     def asked(self) -> bool:
@@ -286,7 +287,7 @@ def _known(step: LoginStep) -> Cause | None:
     if reason is None or reason is Reason.OK:
         return _of_expressway(word, detail)
     code = _CODES.get(detail.rpartition(": ")[2], 0)
-    refusal = Refusal(reason=reason, host=step.host, port=step.port, code=code, detail=detail)
+    refusal = replace(_at(step, reason), code=code, detail=detail)
     return _with_a_fix(cause_of(refusal, text=detail))
 
 
@@ -297,10 +298,8 @@ def _with_a_fix(cause: Cause) -> Cause:
 def _refusal(step: LoginStep, met: Met) -> Refusal:
     if met.reason is None:
         raise AssertionError(step.title)
-    return Refusal(
-        reason=met.reason,
-        host=step.host,
-        port=step.port,
+    return replace(
+        _at(step, met.reason),
         code=met.code,
         depth=met.depth,
         subject=met.subject,
@@ -311,6 +310,10 @@ def _refusal(step: LoginStep, met: Met) -> Refusal:
     )
 
 
+def _at(step: LoginStep, reason: Reason) -> Refusal:
+    return Refusal(reason=reason, host=step.host, port=step.port, in_estate=step.in_estate)
+
+
 def _of_expressway(word: str, detail: str) -> Cause | None:
     """Return the cause that an Expressway's own answer tells; None if it tells none of those."""
     what = _BY_WORD.get(word)
@@ -319,10 +322,9 @@ def _of_expressway(word: str, detail: str) -> Cause | None:
 
 def _guess(step: LoginStep) -> Cause:
     """Say what most likely lies behind an answer of the traffic server."""
-    host, port = step.host, step.port
+    host = step.host
     if step.status == HTTPStatus.INTERNAL_SERVER_ERROR and step.phrase == _NAME_PHRASE:
-        refusal = Refusal(reason=Reason.NAME_NOT_RESOLVED, host=host, port=port)
-        return cause_of(refusal)
+        return cause_of(_at(step, Reason.NAME_NOT_RESOLVED))
     if step.phrase == NEXT_HOP_PHRASE:
         return simple_cause(f"{step.status} {step.phrase}", _NEXT_HOP, "")
     if step.status == HTTPStatus.GATEWAY_TIMEOUT:
@@ -332,9 +334,11 @@ def _guess(step: LoginStep) -> Cause:
     if step.status != HTTPStatus.BAD_GATEWAY:
         text = f"{step.status} is an error of the node, or the proxy is ending"
         return simple_cause(text, "look at their logs", step.place)
-    where = f"see Expressway-C's event log, or `mralab verify {step.place}`"
-    if _is_address(host):
-        refusal = Refusal(reason=Reason.NAME_REFUSED, host=host, port=port)
+    where = "see Expressway-C's event log"
+    if not step.in_estate:  # whose addresses lead nowhere but inside it
+        where += f", or `mralab verify {step.place}`"
+    if is_ip(host):
+        refusal = _at(step, Reason.NAME_REFUSED)
         said = f"the node is addressed as {host}, and its certificate does not name that"
         return cause_of(refusal, text=f"most likely {said} ({where})")
     # Where UDS works the CA is listed, so what TFTP presents is another kind of certificate.
@@ -343,16 +347,8 @@ def _guess(step: LoginStep) -> Cause:
         _SELF_SIGNED: "the certificate presented there is a self-signed ECDSA one",
         _NO_ISSUER: "the node's CA is not in the trusted CA list, or the node is down",
     }[code]
-    refusal = Refusal(reason=Reason.CHAIN_REFUSED, host=host, port=port, code=code)
+    refusal = replace(_at(step, Reason.CHAIN_REFUSED), code=code)
     return cause_of(refusal, text=f"most likely {said} ({where})")
-
-
-def _is_address(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
 
 
 def _by_status(step: LoginStep) -> str:

@@ -151,6 +151,14 @@ class SimulatedNode:
         tls = self._listener(service).tls
         return dict(tls.credentials) if tls else {}
 
+    def to_serve(self, service: str) -> Mapping[str, Credential]:
+        """Return the certificates that a service would load now, by name.
+
+        Raises:
+            LabError: no such service.
+        """
+        return self._selected(self.service(service))
+
     def is_stale(self, service: str) -> bool:
         """Whether a restart would have a service load other certificates or trust than it has.
 

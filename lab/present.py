@@ -6,38 +6,35 @@ Rules: results come as values and are only shown here. Colours on a terminal, pl
 
 from __future__ import annotations
 
-import re
 from datetime import UTC, datetime
 from typing import IO, TYPE_CHECKING, Final
 
-from rich.console import Console, RenderableType
-from rich.rule import Rule
-from rich.table import Table
 from rich.text import Text
 
 from mralab.diagnostics.chain import draw_chain
+from mralab.lab import secondact
+from mralab.lab.page import Page
 from mralab.lab.scenario import Listener, essence
+from mralab.lab.upgradereport import matrix_json, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from rich.console import Console
+
     from mralab.diagnostics.explain import Explanation
     from mralab.lab.embedded import Exchange
     from mralab.lab.scenario import Scenario, ScenarioResult, StepResult
+    from mralab.lab.secondact import Releases
 
 JSON_SCHEMA: Final = "mralab-demo-1"
-_PLAIN_WIDTH: Final = 110  # columns where there is no terminal to ask
-_INDENT: Final = 4
-_LABEL: Final = 11
+#: Where the matrix ends and the first cause begins, in the text of an upgrade.
+_FIRST_CAUSE: Final = "\n\nA  "
 _ALERTS: Final = {48: "unknown_ca", 80: "internal_error"}
 
 
 class Presenter:
-    """Shows a run while it goes on.
-
-    Attributes:
-        console: where it is shown.
-    """
+    """Shows a run while it goes on."""
 
     def __init__(
         self,
@@ -55,21 +52,17 @@ class Presenter:
             picture: keep what is shown, for :meth:`svg`.
             brief: of each log line show only what matters.
         """
-        self._file = file
+        self._page = Page(file, picture=picture)
+        self._line = self._page.line
+        self._print = self._page.print
         self._brief = brief
-        self.console = Console(file=file, highlight=False, record=picture)
-        if not self.console.is_terminal:
-            self.console = Console(
-                file=file,
-                highlight=False,
-                width=_PLAIN_WIDTH,
-                no_color=None if picture else True,
-                force_terminal=picture or None,
-                record=picture,
-            )
         self._pause = pause
         self._number = 0
-        self._plain = self.console.no_color and not self.console.is_terminal
+
+    @property
+    def console(self) -> Console:
+        """Where it is shown."""
+        return self._page.console
 
     def listener(self) -> Listener:
         """Return what :func:`~mralab.lab.scenario.play` tells us by."""
@@ -80,40 +73,59 @@ class Presenter:
             scenario_failed=self._failed,
         )
 
-    def summary(self, results: Sequence[ScenarioResult], seconds: float) -> None:
+    def second_act_begins(self) -> None:
+        """Say what comes, before it is played."""
+        self._begin(secondact.TITLE, secondact.STORY)
+
+    def releases(self, releases: Releases) -> None:
+        """Show the matrix of the second act."""
+        like = self._page.stream if self._page.console.is_terminal else None
+        text = text_of(releases.matrix, at=datetime.now(UTC), like=like)
+        if self._brief:
+            text = text.partition(_FIRST_CAUSE)[0]
+        self._print("")
+        self._print(Text.from_ansi(text.rstrip("\n")))
+        for fault in releases.faults:
+            self._line("expected", fault, "bold red")
+
+    def summary(
+        self,
+        results: Sequence[ScenarioResult],
+        seconds: float,
+        releases: Releases | None = None,
+    ) -> None:
         """Say how it went, naming every step that went otherwise."""
         steps = [step for result in results for step in (*result.steps, *result.after_undo)]
-        green = all(result.as_documented for result in results)
-        self._print("")
-        style = "bold green" if green else "bold red"
-        self._print(Rule(style=style))
-        if green:
-            text = (
-                f"{_count(len(results), 'scenario')}, {_count(len(steps), 'request')}: "
-                f"each went as documented ({seconds:.1f} s)."
-            )
-        else:
-            text = "Not as documented:"
-        self._print(Text(text, style))
-        for result in results:
-            for name, fault in _faults(result):
-                self._line("step", f"{name}: {fault}", "red")
+        faults = [fault for result in results for fault in _faults(result)]
+        counts = []
+        if results:
+            counts = [_count(len(results), "scenario"), _count(len(steps), "request")]
+        if releases is not None:
+            faults += [(secondact.NAME, fault) for fault in releases.faults]
+            logins = _count(len(releases.matrix.columns), "login")
+            counts.append(f"{logins} through the whole estate")
+        text = "Not as documented:"
+        if not faults:
+            text = f"{', '.join(counts)}: each went as documented ({seconds:.1f} s)."
+        self._page.verdict(text, green=not faults)
+        for name, fault in faults:
+            self._line("step", f"{name}: {fault}", "red")
 
     def svg(self, title: str) -> str:
         """Return what was shown as a picture that loads nothing from elsewhere."""
-        picture = self.console.export_svg(title=title)
-        return re.sub(r"@font-face\s*\{.*?\}", "", picture, flags=re.DOTALL)
+        return self._page.svg(title)
 
     # -- what happens
 
-    def _scenario(self, scenario: Scenario) -> None:
+    def _begin(self, title: str, story: str) -> None:
         if self._number and self._pause is not None:
             self._pause()
         self._number += 1
-        self._print("")
-        title = Text(f" {self._number}  {scenario.title} ", "bold")
-        self._print(Rule(title, align="left", style="cyan"))
-        self._line("story", scenario.story, "")
+        self._page.heading(f"{self._number}  {title}")
+        self._line("story", story, "")
+
+    def _scenario(self, scenario: Scenario) -> None:
+        self._begin(scenario.title, scenario.story)
         if scenario.product:
             self._line("product", scenario.product, "italic")
 
@@ -169,24 +181,6 @@ class Presenter:
         )
         for line in draw_chain(result.presented, at=datetime.now(UTC)):
             self._line("", line, "cyan")
-
-    def _line(self, label: str, text: str, style: str) -> None:
-        """Show a label and a text beside it, which keeps its column when it is wrapped."""
-        row = Table.grid(padding=0)
-        row.add_column(width=_INDENT + _LABEL, no_wrap=True)
-        row.add_column(overflow="fold")
-        row.add_row(Text(" " * _INDENT + label, "dim"), Text(text, style))
-        self._print(row)
-
-    def _print(self, what: RenderableType) -> None:
-        """Print; outside a terminal without the blanks that fill its lines up."""
-        if not self._plain:
-            self.console.print(what)
-            return
-        with self.console.capture() as captured:
-            self.console.print(what)
-        for line in captured.get().splitlines():
-            self._file.write(f"{line.rstrip()}\n")
 
 
 def _count(number: int, what: str) -> str:
@@ -244,11 +238,14 @@ def _fixes(explanation: Explanation) -> list[str]:
     return lines
 
 
-def as_json(results: Sequence[ScenarioResult], seconds: float) -> dict[str, object]:
+def as_json(
+    results: Sequence[ScenarioResult], seconds: float, releases: Releases | None = None
+) -> dict[str, object]:
     """Return a run as plain values for JSON; the schema stands in docs/reference/demo.md."""
+    second = releases is None or not releases.faults
     return {
         "schema": JSON_SCHEMA,
-        "as_documented": all(result.as_documented for result in results),
+        "as_documented": second and all(result.as_documented for result in results),
         "seconds": round(seconds, 3),
         "scenarios": [
             {
@@ -261,6 +258,15 @@ def as_json(results: Sequence[ScenarioResult], seconds: float) -> dict[str, obje
             }
             for result in results
         ],
+        "releases": None if releases is None else _releases_json(releases),
+    }
+
+
+def _releases_json(releases: Releases) -> dict[str, object]:
+    return {
+        "as_documented": not releases.faults,
+        "differences": list(releases.faults),
+        "matrix": matrix_json(releases.matrix),
     }
 
 

@@ -5,15 +5,18 @@
   certificate below it, a new certificate every step that meets the old one, a rule or a service one
   place, a cipher list all of them.
 - A workaround is never the fix that helps most: it mends all and secures nothing.
+- Commands of :mod:`mralab.diagnostics.explain` are for `mralab serve`; of an estate its file is
+  changed instead, and the fix says where.
 - What was not asked because of a red step has that step's cause.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from mralab.config.releases import Release, UpgradePath, default_ciphers
 from mralab.diagnostics.explain import Explanation, Fix, explain
 from mralab.truststore.verdict import Reason
 
@@ -28,6 +31,15 @@ _WORKAROUND: Final = "VerifyOriginServer: Off"
 _TRUST: Final = "mralab trust append"
 _CIPHERS: Final = "--upgrade-path"
 _SERVER_NAME: Final = "System > Server"
+#: How the fixes with these commands are made where an estate runs.
+_IN_ESTATE: Final = {
+    _TRUST: "in the estate file: trusted_ca under [expressway_c]",
+    _WORKAROUND: "xConfiguration EdgeConfigServer VerifyOriginServer: Off; in the estate file: "
+    'verify_origin_server = "Off" under [expressway_c]',
+    # Not upgrade_path: each column of an upgrade has its own.
+    _CIPHERS: "in the estate file: "
+    f'ciphers = "{default_ciphers(Release.X14_2, UpgradePath.FROM_14_0)}" under [expressway_c]',
+}
 _ELLIPTIC: Final = "EC "
 _TLS1_3: Final = "TLSv1.3"
 
@@ -48,11 +60,7 @@ class Remedy:
 
     fix: Fix
     key: tuple[str, ...]
-
-    @property
-    def workaround(self) -> bool:
-        """Whether it only buys time."""
-        return _WORKAROUND in self.fix.command
+    workaround: bool = False  #: whether it only buys time
 
     @property
     def sentence(self) -> str:
@@ -135,6 +143,7 @@ class Refusal:
     chain: tuple[CertificateFacts, ...] = ()
     tls_version: str = ""
     rsa_passes: bool | None = None  #: whether the RSA certificate there would pass; None: unknown
+    in_estate: bool = False  #: whether an estate runs there, which is mended in its file
 
 
 def cause_of(refusal: Refusal, *, text: str = "") -> Cause:
@@ -152,7 +161,11 @@ def cause_of(refusal: Refusal, *, text: str = "") -> Cause:
         subject=refusal.subject,
     )
     remedies = tuple(
-        Remedy(fix=fix, key=(fix.what, *_key(_reach(fix, refusal), refusal)))
+        Remedy(
+            fix=_of_estate(fix) if refusal.in_estate else fix,
+            key=(fix.what, *_key(_reach(fix, refusal), refusal)),
+            workaround=_WORKAROUND in fix.command,
+        )
         for fix in explanation.fixes
         if _helps(fix, refusal)
     )
@@ -191,6 +204,12 @@ def _said(explanation: Explanation, refusal: Refusal) -> str:
     return f"{refusal.host}:{refusal.port}: {explanation.cause}"
 
 
+def _of_estate(fix: Fix) -> Fix:
+    """Return a fix as it is made where an estate runs."""
+    where = next((text for word, text in _IN_ESTATE.items() if word in fix.command), "")
+    return replace(fix, what=f"{fix.what}; {where}", command="") if where else fix
+
+
 def _helps(fix: Fix, refusal: Refusal) -> bool:
     """Whether a fix can help here.
 
@@ -219,18 +238,15 @@ def _reach(fix: Fix, refusal: Refusal) -> Reach:
 
 
 def _key(reach: Reach, refusal: Refusal) -> tuple[str, ...]:
-    match reach:
-        case Reach.EVERYWHERE:
-            return ()
-        case Reach.AUTHORITY:
-            # What is missing issued the last certificate that was sent.
-            return (refusal.chain[-1].issuer if refusal.chain else _place(refusal),)
-        case Reach.CERTIFICATE:
-            return (_certificate(refusal),)
-        case Reach.HOST:
-            return (refusal.host,)
-        case Reach.PLACE:
-            return (_place(refusal),)
+    # What is missing issued the last certificate that was sent.
+    issuer = refusal.chain[-1].issuer if refusal.chain else _place(refusal)
+    return {
+        Reach.EVERYWHERE: (),
+        Reach.AUTHORITY: (issuer,),
+        Reach.CERTIFICATE: (_certificate(refusal),),
+        Reach.HOST: (refusal.host,),
+        Reach.PLACE: (_place(refusal),),
+    }[reach]
 
 
 def _certificate(refusal: Refusal) -> str:

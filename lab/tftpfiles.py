@@ -13,8 +13,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
+from mralab.lab.hosts import bracketed
 from mralab.lab.photo import photo
-from mralab.lab.udsdata import add_text, bracketed, document
+from mralab.lab.udsdata import add_text, document
 
 if TYPE_CHECKING:
     from mralab.lab.udsdata import Cluster, Device, User

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from OpenSSL import SSL
 
+from mralab.diagnostics.explain import explain
 from mralab.errors import LabError
 from mralab.truststore.verdict import Reason
 
@@ -177,15 +178,16 @@ def _parse(data: bytes) -> HttpAnswer:
 
 def _refused(inspection: HandshakeInspection) -> NotVerifiedError:
     fault = inspection.faults[0]
+    certificate = inspection.facts(fault.depth)
     if fault.reason is Reason.NAME_REFUSED:
         text = f"{inspection.checked_name} is not in the certificate"
         hint = "enter a name that stands in its SAN, or have a certificate made with this one"
     else:
         text = f"{fault.text}, depth {fault.depth}"
-        hint = "append the CA that signed the certificate to the trusted CA list"
-    return NotVerifiedError(
-        f"TLS verification failed: {text}", fault, inspection.facts(fault.depth), hint=hint
-    )
+        subject = certificate.subject if certificate else ""
+        found = explain(fault.reason, code=fault.code, depth=fault.depth, subject=subject)
+        hint = f"{found.cause}: {found.fixes[0].what}"
+    return NotVerifiedError(f"TLS verification failed: {text}", fault, certificate, hint=hint)
 
 
 def _reason(error: SSL.Error) -> str:

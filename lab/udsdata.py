@@ -18,6 +18,8 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
+from mralab.lab.hosts import bracketed
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -340,8 +342,3 @@ def release_of(text: str) -> tuple[int, ...]:
 
 def _boolean(value: bool) -> str:  # noqa: FBT001 - the value to render is the only argument
     return "true" if value else "false"
-
-
-def bracketed(host: str) -> str:
-    """Return a host as it stands in an address: an IPv6 literal in brackets."""
-    return f"[{host}]" if ":" in host else host

@@ -23,6 +23,7 @@ from mralab.origin.route import canonical_host
 MAX_ANSWER_BYTES: Final = 2**20
 _SHOWN: Final = 80
 _LAST_PORT: Final = 65_535
+_SERVER_HINT: Final = "look at System > Server on the node"
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -60,31 +61,49 @@ def read_xml(body: bytes) -> ET.Element:
     return root
 
 
-def home_cluster(body: bytes) -> str:
+def find_home(body: bytes) -> str | None:
     """Return the server that answers for the user's home cluster, from a ``clusterUser`` answer.
 
+    None: no cluster that was asked knows the user.
+
     Raises:
-        LabError: no usable answer, or the user is not known.
+        LabError: no usable answer.
     """
     root = read_xml(body)
     result = root.find(".//result")
     if result is None:
         raise LabError("the answer has no result")
     if result.get("found") != "true":
+        return None
+    return host_in(root.findtext(".//homeCluster"), "home cluster")
+
+
+def home_cluster(body: bytes) -> str:
+    """Return the same of a user who has one.
+
+    Raises:
+        LabError: no usable answer, or the user is not known.
+    """
+    home = find_home(body)
+    if home is None:
         raise LabError(
             "no cluster knows the user",
             hint="check the user id, whose case counts, and that the user's page has Home Cluster",
         )
-    return _host(root.findtext(".//homeCluster"), "home cluster")
+    return home
 
 
-def first_server(body: bytes) -> str:
-    """Return the first server of a ``servers`` answer: where a client goes on.
+def server_hosts(body: bytes) -> tuple[str, ...]:
+    """Return all servers of a ``servers`` answer, each once; a client goes on at the first.
 
     Raises:
         LabError: no usable answer, or it names none.
     """
-    return _host(read_xml(body).findtext(".//server"), "server")
+    names = (item.text for item in read_xml(body).iterfind(".//server"))
+    found = tuple(dict.fromkeys(host_in(name, "server") for name in names))
+    if not found:
+        raise LabError("the answer names no server", hint=_SERVER_HINT)
+    return found
 
 
 def soft_phone(body: bytes) -> str | None:
@@ -141,11 +160,25 @@ def _servers(root: ET.Element, tag: str, default_port: int, what: str) -> tuple[
     """Read elements that hold a host; the attribute ``port`` is the lab's own."""
     found = []
     for element in root.iterfind(f".//{tag}"):
-        port = element.get("port", str(default_port))
-        if not (port.isascii() and port.isdecimal() and 0 < int(port) <= _LAST_PORT):
-            raise LabError(f"the answer names port {port[:_SHOWN]!r} for its {what}")
-        found.append(Place("https", _host(element.text, what), int(port)))
+        port = port_in(element.get("port", str(default_port)), what)
+        found.append(Place("https", host_in(element.text, what), port))
     return tuple(found)
+
+
+def port_in(text: str, what: str) -> int:
+    """Take a port out of an answer.
+
+    Args:
+        text: as it stands there.
+        what: whose it is.
+
+    Raises:
+        LabError: it is none.
+    """
+    text = text.strip()
+    if not (text.isascii() and text.isdecimal() and 0 < int(text) <= _LAST_PORT):
+        raise LabError(f"the answer names port {text[:_SHOWN]!r} for its {what}")
+    return int(text)
 
 
 def _place(text: str, what: str) -> Place:
@@ -165,16 +198,25 @@ def _place(text: str, what: str) -> Place:
     path = parts.path or "/"
     return Place(
         parts.scheme,
-        _host(parts.hostname, what),
+        host_in(parts.hostname, what),
         port,
         f"{path}?{parts.query}" if parts.query else path,
     )
 
 
-def _host(text: str | None, what: str) -> str:
+def host_in(text: str | None, what: str) -> str:
+    """Take a host out of an answer.
+
+    Args:
+        text: as it stands there.
+        what: what it is.
+
+    Raises:
+        LabError: there is none, or it can be none.
+    """
     host = (text or "").strip()
     if not host:
-        raise LabError(f"the answer names no {what}", hint="look at System > Server on the node")
+        raise LabError(f"the answer names no {what}", hint=_SERVER_HINT)
     try:
         canonical_host(host)
     except RouteError as exc:

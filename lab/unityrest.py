@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from mralab.lab.udsdata import User
 
 _PKID_NAMESPACE: Final = uuid.UUID("5f0c41a4-2b3a-5d53-9a52-0c4f1f0a6a11")
-_QUERY: Final = re.compile(r"\(\s*(?P<column>\w+)\s+(?P<how>is|startswith)\s+(?P<value>.*?)\s*\)")
+_QUERY: Final = re.compile(r"\(\s*(?P<column>\w+)\s+(?P<how>is|startswith)\s(?P<value>.*)\)")
 _COLUMNS: Final = {"alias": "Alias", "dtmfaccessid": "DtmfAccessId", "emailaddress": "EmailAddress"}
 #: ServerState Pri_Single_Server and ServerDisplayState PRIMARY. Source: CUPI reference (seen).
 _SINGLE_SERVER: Final = ("20", "3")
@@ -169,7 +169,7 @@ def _user(user: User) -> ET.Element:
 
 def _fits(element: ET.Element, column: str, query: re.Match[str]) -> bool:
     value = (element.findtext(column) or "").casefold()
-    wanted = query["value"].casefold()
+    wanted = query["value"].strip().casefold()
     return value == wanted if query["how"] == "is" else value.startswith(wanted)
 
 

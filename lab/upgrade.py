@@ -26,7 +26,7 @@ from mralab.lab.remedy import choose
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from mralab.config.estate import UserPlan
+    from mralab.config.estate import Estate, UserPlan
     from mralab.lab.estate import RunningEstate
     from mralab.lab.loginresult import LoginStep
     from mralab.lab.remedy import Cause, Choice
@@ -128,6 +128,8 @@ class UpgradeMatrix:
     estate: str  #: what it is called
     user: str
     columns: tuple[ColumnResult, ...]
+    #: Clusters that are not the user's home: name, and a user there, "" if it has none.
+    not_tried: tuple[tuple[str, str], ...] = ()
 
     @property
     def rows(self) -> tuple[str, ...]:
@@ -222,7 +224,20 @@ async def run_upgrade(
     finally:
         await lab.use(release=settings.release, upgrade_path=settings.upgrade_path)
         lab.expressway_c.forget()
-    return UpgradeMatrix(estate=name, user=who.user_id, columns=tuple(results))
+    return UpgradeMatrix(
+        estate=name,
+        user=who.user_id,
+        columns=tuple(results),
+        not_tried=_not_tried(lab.estate, who),
+    )
+
+
+def _not_tried(estate: Estate, user: UserPlan) -> tuple[tuple[str, str], ...]:
+    first: dict[str, str] = {}
+    for item in estate.users:
+        first.setdefault(item.cluster, item.user_id)
+    others = (cluster.name for cluster in estate.clusters if cluster.name != user.cluster)
+    return tuple((name, first.get(name, "")) for name in others)
 
 
 async def _one(lab: RunningEstate, user: UserPlan, column: Column) -> ColumnResult:

@@ -91,17 +91,25 @@ def verdict_line(matrix: UpgradeMatrix) -> str:
     return f"Green before, red after: {', '.join(broken)}."
 
 
+def not_tried_lines(matrix: UpgradeMatrix) -> list[str]:
+    """Return what this user's login does not show: a line for each other cluster."""
+    return [
+        f"cluster {cluster}: {f'--user {user}' if user else 'it has no user in the estate'}"
+        for cluster, user in matrix.not_tried
+    ]
+
+
 def outcome_word(column: ColumnResult) -> str:
     """Return what the user sees, in at most two words."""
     return _OUTCOME_WORDS[column.result.outcome.value]
 
 
-def fixes_of(problem: Problem) -> list[tuple[str, str, str]]:
-    """Return each fix's text, command, and what the product needs afterwards."""
-    return [
-        (remedy.fix.what, remedy.fix.command, remedy.fix.restart)
-        for remedy in problem.cause.remedies
-    ]
+def fixes_of(problem: Problem) -> list[tuple[str, str]]:
+    """Return each fix's text, and what the product needs afterwards.
+
+    No fix of an estate is a command, see :mod:`mralab.lab.remedy`.
+    """
+    return [(remedy.fix.what, remedy.fix.restart) for remedy in problem.cause.remedies]
 
 
 def log_of(problem: Problem) -> tuple[str, ...]:
@@ -162,6 +170,8 @@ def _print_all(show: _Printer, matrix: UpgradeMatrix, at: datetime) -> None:
     show.line(f"{matrix.user} through {matrix.estate}", "bold")
     show.print(_table(matrix))
     show.line(verdict_line(matrix), "bold red" if matrix.red else "bold green")
+    for line in not_tried_lines(matrix):
+        show.labelled("not tried", line, "yellow")
     if matrix.choice is not None:
         show.labelled("helps most", matrix.choice.text, "green")
     for column in matrix.columns:
@@ -232,11 +242,9 @@ def _print_problem(show: _Printer, problem: Problem, at: datetime) -> None:
         show.labelled("node got", alert)
     for number, line in enumerate(log_of(problem)):
         show.labelled("log" if not number else "", line, "yellow")
-    for number, (what, command, restart) in enumerate(fixes_of(problem)):
+    for number, (what, restart) in enumerate(fixes_of(problem)):
         after = f" ({restart})" if restart else ""
         show.labelled("fix" if not number else "", f"- {what}{after}", "green")
-        if command:
-            show.labelled("", f"  $ {command}", "green")
 
 
 # -- HTML
@@ -264,6 +272,7 @@ def html_page(matrix: UpgradeMatrix, *, at: datetime, version: str) -> str:
         rows=cells_of(matrix),
         problems=[_problem_values(problem, at) for problem in matrix.problems()],
         verdict=verdict_line(matrix),
+        not_tried=not_tried_lines(matrix),
         choice=matrix.choice,
         outcome_word=outcome_word,
         met_text=met_text,
@@ -299,6 +308,9 @@ def matrix_json(matrix: UpgradeMatrix) -> dict[str, object]:
         "estate": matrix.estate,
         "user": matrix.user,
         "red": matrix.red,
+        "not_tried": [
+            {"cluster": cluster, "user": user or None} for cluster, user in matrix.not_tried
+        ],
         "fix": choice_json(matrix.choice),
         "columns": [_column_json(matrix, column) for column in matrix.columns],
         "problems": [_problem_json(problem) for problem in matrix.problems()],

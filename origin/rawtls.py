@@ -86,7 +86,7 @@ def _use_private_names(library: Any, ffi: Any) -> None:
     ssl_read, ssl_write = library.SSL_read, library.SSL_write
     bio_read, bio_write = library.BIO_read, library.BIO_write
     from_buffer = ffi.from_buffer
-    received = from_buffer(READ_BUFFER)
+    received = from_buffer(READ_BUFFER.obj)  # of the view itself the exit would make a crash
     get_error, want_read = library.SSL_get_error, library.SSL_ERROR_WANT_READ
     plain, out = ffi.new("char[]", _PLAIN), ffi.new("char[]", _OUT)
     plain_bytes, out_bytes = ffi.buffer(plain), ffi.buffer(out)

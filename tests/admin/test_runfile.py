@@ -6,13 +6,14 @@ import json
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mralab.admin.runfile import (
+    LAB,
     RunFile,
     default_state_dir,
     find_proxy,
@@ -55,13 +56,14 @@ def test_written_and_found(tmp_path: Path) -> None:
     ("choice", "message"),
     [
         pytest.param({}, "no running proxy is known in", id="none at all"),
+        pytest.param({"kind": LAB}, "no running lab is known in", id="no lab at all"),
         pytest.param({"listen": Endpoint("h", 1)}, "no running proxy on h:1 is", id="by listen"),
         pytest.param(
             {"admin": Endpoint("h", 2)}, "no running proxy with admin listener h:2", id="by admin"
         ),
     ],
 )
-def test_nothing_found(tmp_path: Path, choice: dict[str, Endpoint], message: str) -> None:
+def test_nothing_found(tmp_path: Path, choice: dict[str, Any], message: str) -> None:
     with pytest.raises(AdminError, match=message):
         find_proxy(tmp_path / "missing", **choice)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,10 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from tests.keyring import few_keys
 
 from mralab.cli.main import main
+from mralab.lab import nodefolder
 from mralab.lab.pki import Credential, KeyKind, root_ca
 
 if TYPE_CHECKING:
@@ -38,6 +41,12 @@ class Ran:
 
 
 Run = "Callable[..., Ran]"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_keys() -> Iterator[None]:
+    with few_keys():
+        yield
 
 
 @pytest.fixture
@@ -83,14 +92,27 @@ class LabNode:
         return self.process.stdout.readline()
 
 
+@pytest.fixture(scope="session")
+def node_files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documented node's certificates, made once."""
+    folder = tmp_path_factory.mktemp("node")
+    nodefolder.prepare(folder, name="cucm.steven.lab", domain="steven.lab", now=NOW)
+    return folder
+
+
 @pytest.fixture
-def lab_node(tmp_path: Path) -> Iterator[Callable[..., LabNode]]:
-    """Start the node with its files in ``lab``, on an address that no other run has."""
+def lab_node(tmp_path: Path, node_files: Path) -> Iterator[Callable[..., LabNode]]:
+    """Start the node with its files in ``lab``, on an address that no other run has.
+
+    It finds its certificates there, unless they are to be ``fresh``.
+    """
     started: list[subprocess.Popen[str]] = []
     pid = os.getpid()
     address = f"127.{64 + (pid >> 16) % 128}.{(pid >> 8) & 255}.{pid & 255}"
 
-    def start(*arguments: object) -> LabNode:
+    def start(*arguments: object, fresh: bool = False) -> LabNode:
+        if not fresh and not (tmp_path / "lab").exists():
+            shutil.copytree(node_files, tmp_path / "lab")
         command = [*MRALAB, "lab", "node", "--folder", str(tmp_path / "lab"), "--listen", address]
         process = subprocess.Popen(
             [*command, *map(str, arguments)],

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from mralab.cli import demo
+from mralab.config.estatesample import sound_estate
 from mralab.lab.acts import SCENARIOS
 from mralab.lab.embedded import EmbeddedLab
 from mralab.lab.listener import Sabotage
@@ -50,7 +51,14 @@ def test_the_whole_demo_exits_with_0_and_prints_the_documented_texts(run: Run) -
         "ECDSA first",
         "The product needs a restart of Expressway-C",
         "xConfiguration EdgeConfigServer VerifyOriginServer: Off",
-        "8 scenarios, 25 requests: each went as documented",
+        "The whole estate: one login under four releases",
+        "step X12.5 X14.0.7 fresh fresh",
+        "the user's devices ok ok ok ok",
+        "the Jabber configuration ok ok 502 A 502 A",
+        "what the user sees fine fine no phone no phone",
+        "Green before, red after: X14.2/fresh, X15.5/fresh.",
+        "server=cucm-sub.steven.lab(10.48.36.216) depth=0",
+        "8 scenarios, 25 requests, 4 logins through the whole estate: each went as documented",
     ):
         assert expected in text, expected
     assert "\x1b" not in ran.out
@@ -60,7 +68,8 @@ def test_the_whole_demo_exits_with_0_and_prints_the_documented_texts(run: Run) -
 def test_list_names_every_scenario_and_plays_none(run: Run) -> None:
     ran = run("demo", "--list")
     assert ran.code == 0
-    assert [line.split()[0] for line in ran.out.splitlines()] == [x.name for x in SCENARIOS]
+    named = [line.split()[0] for line in ran.out.splitlines()]
+    assert named == [*(scenario.name for scenario in SCENARIOS), "releases"]
 
 
 def test_json_is_one_object_with_each_difference_and_log_line(run: Run) -> None:
@@ -68,6 +77,7 @@ def test_json_is_one_object_with_each_difference_and_log_line(run: Run) -> None:
     assert ran.code == 0
     assert ran.json["schema"] == "mralab-demo-1"
     assert ran.json["as_documented"] is True
+    assert ran.json["releases"] is None
     (scenario,) = ran.json["scenarios"]
     green, red = scenario["steps"][0], scenario["after_undo"][0]
     assert (green["status"], red["status"], red["phrase"]) == (200, 502, "connect failed")
@@ -75,6 +85,26 @@ def test_json_is_one_object_with_each_difference_and_log_line(run: Run) -> None:
     assert red["transaction"]["reason"] == "chain-refused"
     assert "self-signed" in red["cause"]
     assert len(red["log"]) == 10
+
+
+def test_the_second_act_alone_is_a_matrix_and_no_scenario(run: Run) -> None:
+    ran = run("demo", "--json", "--scenario", "releases")
+    assert ran.code == 0
+    assert ran.json["scenarios"] == []
+    second = ran.json["releases"]
+    assert second["as_documented"] is True
+    assert second["differences"] == []
+    columns = {item["title"]: item for item in second["matrix"]["columns"]}
+    assert list(columns) == ["X12.5", "X14.0.7", "X14.2/fresh", "X15.5/fresh"]
+    assert [item["outcome"] for item in columns.values()] == ["fine"] * 2 + ["no-phone-service"] * 2
+
+
+def test_brief_ends_the_second_act_with_the_matrix(run: Run) -> None:
+    ran = run("demo", "--brief", "--scenario", "releases")
+    assert ran.code == 0
+    assert "Green before, red after: X14.2/fresh, X15.5/fresh." in ran.out
+    assert "WARNING" not in ran.out
+    assert "4 logins through the whole estate: each went as documented" in ran.out
 
 
 def test_an_unknown_scenario_is_named_with_the_nearest_one(run: Run) -> None:
@@ -124,6 +154,17 @@ async def test_a_sabotaged_node_makes_it_exit_with_1_and_name_the_step(
     text = re.sub(r"\s+", " ", capsys.readouterr().out)
     assert "Not as documented:" in text
     assert "upgrade, step 1 (the user's devices, from the node by name): the client got 502" in text
+
+
+async def test_a_sound_estate_makes_the_second_act_exit_with_1_and_name_release_and_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    code = await demo.play_in(None, (), _arguments(), second=True, estate=sound_estate())
+    assert code == 1
+    text = re.sub(r"\s+", " ", capsys.readouterr().out)
+    assert "Not as documented:" in text
+    assert "releases: X14.2/fresh: the Jabber configuration: it is green" in text
+    assert "releases: X12.5" not in text
 
 
 async def test_sabotage_shows_in_json_too(capsys: pytest.CaptureFixture[str]) -> None:

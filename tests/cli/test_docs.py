@@ -25,6 +25,7 @@ COMMANDS = [verb for verb in VERBS if verb != "lab"] + [f"lab {action}" for acti
 #: Actions that share the section of their command.
 ACTIONS = {
     "config": ("check", "show", "init"),
+    "scenario": ("list", "show", "run"),
     "lab cert": ("list", "regenerate", "sign", "upload-trust", "delete-trust", "restart"),
     "trust": ("list", "show", "append", "remove", "import-public"),
 }

@@ -214,8 +214,9 @@ def test_files_that_are_no_upload(
 def test_no_lab_is_running(cert: Callable[..., Ran]) -> None:
     ran = cert("list")
     assert (ran.code, ran.out) == (3, "")
-    assert "no one running lab" in ran.err
-    assert "mralab lab up" in ran.err
+    assert "no running lab is known" in ran.err
+    assert "start one with `mralab lab up`" in ran.err
+    assert "proxy" not in ran.err
 
 
 @pytest.mark.usefixtures("lab")

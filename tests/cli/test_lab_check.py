@@ -36,7 +36,7 @@ def test_a_sound_file_is_shown_on_one_screen(run: Callable[..., Ran], file: Path
     assert lines[0] == "steven.lab: no faults"
     for line in (
         "vcsc.steven.lab 10.48.36.191 C, X14.2, fresh",
-        "VerifyOriginServer: the release's",
+        "VerifyOriginServer: On, the release's",
         "cucm.steven.lab 10.48.36.215 cucm.steven.lab 14.0.1 publisher of steven; tftp-http down",
         "cuc.steven.lab 10.48.36.218 cuc.steven.lab 14.0.1 unity",
         "steven-DC-CA itself +10y CN steven-DC-CA",
@@ -47,8 +47,8 @@ def test_a_sound_file_is_shown_on_one_screen(run: Callable[..., Ran], file: Path
         "cucm.steven.lab CallManager-trust steven-DC-CA, steven-Issuing-CA",
         "vcsc.steven.lab trusted CA list steven-DC-CA, steven-Issuing-CA",
         "imp.steven.lab im-presence TLS verify mode On",
-        "emusk steven voicemail on cuc.steven.lab",
-        "ghopper steven no voicemail",
+        "emusk steven IM and Presence voicemail on cuc.steven.lab",
+        "ghopper steven IM and Presence no voicemail",
     ):
         assert line in lines
     assert len(lines) <= 60
@@ -81,8 +81,20 @@ def test_a_sound_file_is_shown_on_one_screen(run: Callable[..., Ran], file: Path
         pytest.param(
             '#verify_origin_server = "Off"',
             'verify_origin_server = "Off"',
-            "VerifyOriginServer: Off",
+            "VerifyOriginServer: Off vcse.steven.lab",
             id="the switch",
+        ),
+        pytest.param(
+            'release = "X14.2"',
+            'release = "X14.0.7"',
+            "VerifyOriginServer: Off, the release's",
+            id="a release that verifies nothing",
+        ),
+        pytest.param(
+            "im_presence = true ",
+            "im_presence = false ",
+            "ghopper steven no IM and Presence no voicemail",
+            id="a user without IM and Presence",
         ),
         pytest.param(
             'trusted_ca = ["steven-DC-CA", "steven-Issuing-CA"]',

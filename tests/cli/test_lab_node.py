@@ -42,15 +42,17 @@ def asked(node: LabNode, folder: Path, path: str) -> bytes:
     return body
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "fresh"), [(signal.SIGTERM, True), (signal.SIGINT, False)], ids=["TERM", "INT"]
+)
 def test_it_runs_until_a_signal(
-    lab_node: Callable[..., LabNode], tmp_path: Path, number: int
+    lab_node: Callable[..., LabNode], tmp_path: Path, number: int, fresh: bool
 ) -> None:
-    node = lab_node()
+    node = lab_node(fresh=fresh)
     folder = tmp_path / "lab"
     assert node.ready == (
         f"ready: cucm.steven.lab on {node.address}, ports 8443 (UDS), 6972 (TFTP over HTTPS) and "
-        f"6970 (TFTP over HTTP); certificates made in {folder}\n"
+        f"6970 (TFTP over HTTP); certificates {'made' if fresh else 'kept'} in {folder}\n"
     )
     assert load_hosts(folder / "hosts") == {"cucm.steven.lab": (node.address,)}
     assert b"<server>cucm.steven.lab</server>" in asked(node, folder, "/cucm-uds/servers")
@@ -63,7 +65,7 @@ def test_it_runs_until_a_signal(
 
 
 def test_a_second_start_breaks_no_trust(lab_node: Callable[..., LabNode], tmp_path: Path) -> None:
-    first = lab_node()
+    first = lab_node(fresh=True)
     before = certificates(tmp_path / "lab")
     first.process.send_signal(signal.SIGTERM)
     first.process.communicate(timeout=15)
@@ -76,7 +78,7 @@ def test_a_second_start_breaks_no_trust(lab_node: Callable[..., LabNode], tmp_pa
 def test_a_refused_handshake_is_told_in_words(
     lab_node: Callable[..., LabNode], tmp_path: Path
 ) -> None:
-    node = lab_node("--name", "cucm2.vngtp.lab", "--domain", "vngtp.lab")
+    node = lab_node("--name", "cucm2.vngtp.lab", "--domain", "vngtp.lab", fresh=True)
     context = ssl.create_default_context(cafile=tmp_path / "lab" / "ca.pem")
     context.set_ciphers("ECDHE+ECDSA")
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -94,7 +96,7 @@ def test_a_refused_handshake_is_told_in_words(
 def test_a_port_in_use(lab_node: Callable[..., LabNode], tmp_path: Path) -> None:
     node = lab_node()
     second = subprocess.run(
-        [*MRALAB, "lab", "node", "--folder", str(tmp_path / "b"), "--listen", node.address],
+        [*MRALAB, "lab", "node", "--folder", str(tmp_path / "lab"), "--listen", node.address],
         capture_output=True,
         text=True,
         check=False,

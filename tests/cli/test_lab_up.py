@@ -161,11 +161,13 @@ def test_the_file_is_read_again(
     process.send_signal(signal.SIGHUP)
     assert process.stderr.readline().startswith("mralab lab up: error: not changed: ")
     process.stderr.readline()  # its hint
-    moved = ESTATE.replace("10.48.36.215", "10.48.36.220")
+    moved = ESTATE.replace("10.48.36.215", "10.48.36.220").replace("36.192", "36.193")
     file.write_text(moved.replace('address = "cucm.steven.lab"', 'address = "10.48.36.220"'))
     process.send_signal(signal.SIGHUP)
     changed = process.stdout.readline()
-    assert changed.startswith("changed: steven.lab; discovery: 10.48.36.220 Failed: ")
+    machines = "cucm.steven.lab, vcsc.steven.lab, vcse.steven.lab"
+    assert changed.startswith(f"changed: {machines}; discovery: 10.48.36.220 Failed: ")
+    assert re.match(r"log in: .* --edge 127\.\d+\.36\.193:8443 ", process.stdout.readline())
     dns_host, _, dns_port = row(said, "DNS")[1].partition(":")
     query = dns.message.make_query("cucm.steven.lab", "A")
     reply = dns.query.udp(query, dns_host, port=int(dns_port), timeout=5)
@@ -290,6 +292,7 @@ def test_compose(run: Callable[..., Ran], file: Path, tmp_path: Path) -> None:
     out = tmp_path / "compose.yml"
     assert run("lab", "compose", file, "--output", out).code == 0
     assert out.read_text() == printed.out
+    assert out.stat().st_mode & 0o077 == 0  # a password stands in it
     again = run("lab", "compose", file, "--output", out)
     assert again.code == 2
     assert f"{out} exists" in again.err

@@ -6,7 +6,9 @@ import getpass
 import io
 import re
 import socket
+import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,7 +20,6 @@ from mralab.lab.pki import KeyCache
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from .conftest import LabNode, Ran, Serving
 
@@ -186,6 +187,11 @@ def hanging_up(lab_node: Callable[..., LabNode]) -> str:
         pytest.param(("a@b.lab", "--edge", "e:0"), "--edge: port 0", id="edge, port 0"),
         pytest.param(("a@b.lab", "--edge", "e:x"), "--edge: ", id="edge, no port"),
         pytest.param(("a@b.lab", "--edge", "e", "--ca", "/no/such"), "No such file", id="no CAs"),
+        pytest.param(
+            ("a@b.lab", "--edge", "e", "--ca", "/dev/null"),
+            "--ca /dev/null: no CA certificate",
+            id="an empty file of CAs",
+        ),
         pytest.param(("a b@", "--edge", "e"), "is not USER@DOMAIN", id="edge, no user"),
         pytest.param(("a@b.lab",), "'b.lab' is not the domain of the sample", id="other domain"),
         pytest.param(("b.lab", "--users", "0"), "--users 0", id="no users"),
@@ -366,3 +372,19 @@ def test_something_else_instead_of_expressway_e(
     refused = run("login", "emusk@steven.lab", "--edge", edge, "--edge-name", "cucm.steven.lab")
     assert refused.code == 1
     assert "the client refuses Expressway-E: " in refused.out
+
+
+def test_the_exit_code_survives_the_end_of_the_interpreter(tmp_path: Path) -> None:
+    """Buffers that OpenSSL's wrapping still holds must not bring the exit down."""
+    text = Path(__file__).parents[2].joinpath("docs/howto/second-site.toml").read_text("utf-8")
+    wildcard = 'dns = ["*.example.net", "example.net"]\n'
+    assert wildcard in text
+    estate = tmp_path / "estate.toml"
+    estate.write_text(text.replace(wildcard, f'{wildcard}not_after = "-1d"\n'), "utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-P", "-m", "mralab", "login", "bruno@example.net", "--estate", estate],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (1, "")

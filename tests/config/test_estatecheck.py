@@ -157,7 +157,7 @@ ECDSA = CertificateKind.TOMCAT_ECDSA
         pytest.param(
             node(CUC, address="10.48.36.215"),
             ("unity", "0", "address"),
-            '"10.48.36.215" is the address of another one',
+            '"10.48.36.215" is the address of cucm.steven.lab too',
             "give each its own",
             id="two nodes of one address",
         ),

@@ -55,6 +55,7 @@ address = "pub.a.lab"
 name = "e.a.lab"
 address = "10.1.1.9"
 """
+PUBLISHER = 'name = "pub.a.lab"\nrole = "publisher"\naddress = "10.1.1.1"\n'
 NODE = 'address = "10.1.1.1"\n'  # a line of the publisher, to put more behind
 C = 'address = "10.1.1.8"\n'
 NEXT = '[[cluster.node]]\nname = "sub.a.lab"\nrole = "subscriber"\naddress = "10.1.1.2"\n'
@@ -419,7 +420,7 @@ def test_a_fault(text: str, fault: str, hint: str) -> None:
             "[[cluster.node]]",
             "[cluster.node]",
             "cluster[one].node: a table is not an array of tables",
-            "write [[cluster.node]] in double brackets",
+            "write [[cluster.node]] in double brackets, above what belongs to it",
             id="one node",
         ),
         pytest.param(
@@ -456,6 +457,38 @@ def test_the_wrong_kind_of_table(old: str, new: str, fault: str, hint: str) -> N
     first = next(one for one in found(changed(old, new)) if one.key == fault.partition(": ")[0])
     assert first.message.startswith(fault)
     assert hint in first.hint
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault", "hint"),
+    [
+        pytest.param(
+            '[[cluster]]\nname = "one"\n',
+            "",
+            "f:4: cluster: a table is not an array of tables",
+            "write [[cluster]] in double brackets, above what belongs to it",
+            id="no cluster above its nodes: where the first of them is",
+        ),
+        pytest.param(
+            "[[cluster]]",
+            "[[clusters]]",
+            "f:4: clusters: no key or table has this name here",
+            "did you mean cluster?",
+            id="a misspelt cluster above its nodes is the only fault",
+        ),
+        pytest.param(
+            f"[[cluster.node]]\n{PUBLISHER}",
+            f"[[cluster.nodes]]\n{PUBLISHER}[cluster.node.trust]\n",
+            "f:6: cluster[one].nodes: no key or table has this name here",
+            "did you mean node?",
+            id="a misspelt node above its trust lists too",
+        ),
+    ],
+)
+def test_a_header_that_is_missing_or_misspelt(old: str, new: str, fault: str, hint: str) -> None:
+    (only,) = found(changed(old, new))
+    assert f"{only.where}: {only.message}".startswith(fault)
+    assert hint in only.hint
 
 
 def test_all_faults_come_at_once_in_the_order_of_the_file() -> None:
@@ -559,7 +592,7 @@ def test_a_file_is_the_estates_source(tmp_path: Path) -> None:
         pytest.param(b"a = 1\nb =", "estate.toml:2: not TOML: ", id="no TOML"),
         pytest.param(
             SMALL.replace("10.1.1.9", "10.1.1.8").encode(),
-            'estate.toml:21: expressway_e.address: "10.1.1.8" is the address of another',
+            'estate.toml:21: expressway_e.address: "10.1.1.8" is the address of c.a.lab too',
             id="a fault between two tables",
         ),
     ],

@@ -164,6 +164,28 @@ def test_a_hint_for_what_has_colons(written: str, hint: str) -> None:
     assert hint in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        pytest.param("X12.6.4", 'write "X12.5", which', id="older than X14"),
+        pytest.param("X14.0", 'write "X14.0.7", which', id="another maintenance release"),
+        pytest.param("14.0.7", 'write "X14.0.7", which', id="without its letter"),
+        pytest.param("X14.3.5", 'write "X14.2", which', id="X14.3 stands under X14.2"),
+        pytest.param("x15.0.2", 'write "X15.5", which', id="the first X15"),
+        pytest.param("X7.2", "in quotes", id="one from before MRA"),
+        pytest.param("X14.2-fresh", "in quotes", id="no number"),
+        pytest.param(14.2, "in quotes", id="no text"),
+    ],
+)
+def test_a_release_that_the_lab_has_not_is_told_what_stands_for_it(
+    written: object, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        kinds.RELEASE.read(written)
+    assert "is not X12.5 or X14.0.7 or" in str(caught.value)
+    assert hint in caught.value.hint
+
+
 def test_a_password_is_never_repeated() -> None:
     with pytest.raises(ConfigError) as caught:
         kinds.SECRET.read("rocket\n")

@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mralab.config.estatefile import parse_estate
 from mralab.config.estatekinds import read_moment
-from mralab.config.estatesample import sample_estate
-from mralab.config.estatesummary import describe_estate, moment_text
+from mralab.config.estatesample import SAMPLE, sample_estate
+from mralab.config.estatesummary import changed_parts, describe_estate, moment_text
 from mralab.config.releases import VerifyMode
 
 
@@ -79,3 +80,42 @@ def test_moments(moment: datetime | timedelta, text: str) -> None:
 def test_a_distance_reads_back(text: str) -> None:
     moment = read_moment(text)
     assert read_moment(moment_text(moment)) == moment
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        pytest.param("# An MRA", "\n\n# An MRA", (), id="other lines alone are no change"),
+        pytest.param('domain = "', 'domain = "x.', ("the domain", "vcse.steven.lab"), id="domain"),
+        pytest.param(
+            'advertised = "cucm.steven.lab"',
+            'advertised = "cucm"',
+            ("cucm.steven.lab",),
+            id="a node",
+        ),
+        pytest.param(
+            'tls_verify_mode = "On"\n\n[expr',
+            "\n[expr",
+            (),
+            id="what is as by default is no change",
+        ),
+        pytest.param("rocket", "comet", ("user emusk",), id="a password"),
+        pytest.param(
+            'id = "ghopper"',
+            'id = "hopper"',
+            ("user ghopper (gone)", "user hopper (new)"),
+            id="who",
+        ),
+        pytest.param(
+            '"steven-Issuing-CA"\nsigned_by = "steven-DC-CA"',
+            '"steven-Issuing-CA"',
+            ("authority steven-Issuing-CA",),
+            id="an authority",
+        ),
+    ],
+)
+def test_what_has_changed(old: str, new: str, parts: tuple[str, ...]) -> None:
+    assert SAMPLE.count(old) == 1
+    changed = parse_estate(SAMPLE.replace(old, new), "f")
+    assert changed_parts(sample_estate(), changed) == parts
+    assert len(changed_parts(changed, sample_estate())) == len(parts)

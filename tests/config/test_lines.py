@@ -81,6 +81,9 @@ trust = { list = [
 [other.deep]
 [[ "other" . "many" ]]
 [other.many.one]
+[late.inner]
+[late]
+[nowhere.inner]
 """
 
 
@@ -108,6 +111,10 @@ def test_each_table_of_an_array_has_lines_of_its_own() -> None:
         ("other", "many"): 15,
         ("other", "many", "0"): 15,
         ("other", "many", "0", "one"): 16,
+        ("late", "inner"): 17,
+        ("late",): 18,  # its own header, not the one that implied it
+        ("nowhere",): 19,
+        ("nowhere", "inner"): 19,
     }
 
 

@@ -173,6 +173,22 @@ def test_not_toml(file: Path, text: str, message: str) -> None:
     assert fault.startswith(message)
 
 
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        pytest.param("a = 1\na = 2", "leave one of the two out", id="a key twice"),
+        pytest.param("[a]\n[a]", "leave one of the two out", id="a table twice"),
+        pytest.param("[a]\n[[a]]", "always [[table]]", id="in single and double brackets"),
+        pytest.param("[[a.b]]\n[[a]]", "always [[table]]", id="an array begun within"),
+        pytest.param("a = b", "text in quotes", id="text without quotes"),
+    ],
+)
+def test_a_hint_for_what_is_not_toml(file: Path, text: str, hint: str) -> None:
+    file.write_text(text)
+    (only,) = hints_of(file)
+    assert hint in only
+
+
 def test_not_utf_8(file: Path) -> None:
     file.write_bytes(b"a = 1\nb = '\xff'\n")
     assert faults_of(file) == ["lab.toml:2: not UTF-8 text"]

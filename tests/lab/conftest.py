@@ -8,19 +8,39 @@ from typing import TYPE_CHECKING
 
 import pytest
 import uvloop
+from tests.keyring import few_keys
 
 from mralab.lab.pki import CertificateFields, Credential, KeyCache, KeyKind, root_ca, self_signed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 #: TLS libraries look at the real clock, so certificates are made for it.
 NOW = datetime.now(UTC).replace(microsecond=0)
 
 
-def pytest_asyncio_loop_factories() -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
-    """Run each asynchronous test on both kinds of loop."""
-    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+#: Modules about what is answered and written, which the kind of loop has no part in.
+ONE_LOOP = frozenset(
+    f"test_{name}"
+    for name in (
+        *("axl", "certmanagement", "control", "discovery", "estatenodes", "estatepart"),
+        *("imp", "nodefolder", "unityrest"),
+    )
+)
+
+
+def pytest_asyncio_loop_factories(
+    item: pytest.Item,
+) -> Mapping[str, Callable[[], asyncio.AbstractEventLoop]]:
+    """Run each asynchronous test on both kinds of loop, but for those to which it is all one."""
+    both = {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
+    return {"asyncio": both["asyncio"]} if item.path.stem in ONE_LOOP else both
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _few_keys() -> Iterator[None]:
+    with few_keys():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -63,9 +63,10 @@ def _faults(value: Any, rule: dict[str, Any], file: str, where: str) -> Iterator
             yield from _faults(item, rule["items"], file, f"{where}[{number}]")
     elif isinstance(value, str) and not re.search(rule.get("pattern", ""), value):
         yield f"{where}: {value!r} is not like {rule['pattern']}"
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        if not rule.get("minimum", value) <= value <= rule.get("maximum", value):
-            yield f"{where}: {value} is out of bounds"
+    elif _is_of(value, "number") and not (
+        rule.get("minimum", value) <= value <= rule.get("maximum", value)
+    ):
+        yield f"{where}: {value} is out of bounds"
 
 
 def _object_faults(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mralab.config.estate import DiscoveryKind, DiscoveryPlan
-from mralab.lab.allowrules import generated_rules, rules_of_node
+from mralab.lab.allowrules import generated_rules
 from mralab.lab.discovery import Discovered, DiscoveredNode, DiscoveryReport
 from mralab.lab.estateplace import EstatePorts
 from mralab.proxy.allowlist_csv import parse_csv, run_tests
@@ -97,10 +97,3 @@ def test_editable_rules_stand_behind_the_generated_ones() -> None:
 def test_ipv6_nodes_are_bracketed() -> None:
     rules = parse_csv(generated_rules(report(node("2001:db8::1"))), "generated").rules
     assert {rule.host for rule in rules} == {"2001:db8::1"}
-
-
-def test_rules_of_one_node() -> None:
-    text = generated_rules(ALL, editable=("https://imp.steven.lab:8443/own",))
-    assert rules_of_node(node("imp.steven.lab", IMP), text) == (
-        "https://imp.steven.lab:8443/EPASSoap/",
-    )

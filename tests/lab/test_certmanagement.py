@@ -10,7 +10,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from mralab.config.estate import HttpsCiphers
+from mralab.config.estate import CertificateKind, HttpsCiphers
 from mralab.config.estatesample import sample_estate
 from mralab.errors import LabError
 from mralab.lab import certmanagement as management
@@ -149,6 +149,35 @@ async def test_a_regenerated_certificate_is_served_after_the_restart(
         assert done.restart == ()
         assert await served(node, "tftp-https") == fresh.der
         assert row(node, "CallManager-ECDSA").services == ("tftp-https", "tftp-secure")
+
+
+async def test_what_is_not_served_is_not_due_with_its_twin(
+    node: SimulatedNode, ca: Credential, now: datetime
+) -> None:
+    async with node:
+        management.regenerate(node, "tomcat-ECDSA", now=now)
+        assert management.restarts_due(node) == ()  # RSA only: nothing would load it
+        management.sign(node, "tomcat", ca, now=now)
+        assert row(node, "tomcat").restart == ("Cisco Tomcat",)
+        assert row(node, "tomcat-ECDSA").restart == ()
+
+
+async def test_names_are_taken_in_any_case(
+    node: SimulatedNode, ca: Credential, now: datetime
+) -> None:
+    async with node:
+        signed = management.sign(node, "callmanager-ecdsa", ca, now=now)
+        assert signed.done == f"CallManager-ECDSA of {CUCM} is signed by steven-DC-CA"
+        regenerated = management.regenerate(node, "TOMCAT", now=now)
+        assert regenerated.restart == ("Cisco Tomcat", "Cisco HAProxy")
+        assert set(node.certificates) <= {item.value for item in CertificateKind}
+        done = await management.restart(node, "cisco tftp")
+        assert done.done == f"Cisco TFTP of {CUCM} was restarted"
+        assert row(node, "CallManager-ECDSA").restart == ()
+    management.delete_trust(node, "Tomcat-Trust", "steven-DC-CA")
+    management.upload_trust(node, "TOMCAT-TRUST", (ca.certificate,))
+    assert node.trust["tomcat-trust"] == (ca.certificate,)
+    assert set(node.trust) <= {"tomcat-trust", "CallManager-trust"}
 
 
 def test_regenerating_is_as_after_an_installation(node: SimulatedNode, now: datetime) -> None:
@@ -295,7 +324,7 @@ def test_a_selector_that_fits_several_changes_nothing(
     assert caught.value.hint == "the list is empty"
 
 
-@pytest.mark.parametrize("name", ["", "Tomcat", "cup-xmpp", "tomcat-trust"])
+@pytest.mark.parametrize("name", ["", "tomcat-EC", "cup-xmpp", "tomcat-trust"])
 def test_certificates_that_the_node_has_not(
     node: SimulatedNode, ca: Credential, now: datetime, name: str
 ) -> None:

@@ -108,8 +108,14 @@ def test_nothing_of_ours_meets_an_address_of_the_estate(numbers: list[int]) -> N
     ("estate", "said"),
     [
         pytest.param(
-            at("10.48.36.215", "192.168.1.1"), "10.48.36.215 to 192.168.1.1", id="too far apart"
+            replace(
+                sample_estate(),
+                expressway_e=replace(sample_estate().expressway_e, address="192.0.2.1"),
+            ),
+            "network: vcse.steven.lab 192.0.2.1 outside 10.0.0.0/8",
+            id="an Expressway-E with a public address",
         ),
+        pytest.param(at("10.0.0.0", "10.255.255.255"), "10.0.0.0/8 is full", id="both ends"),
         pytest.param(estates.estate(estates.cucm("client")), "'client'", id="our own name"),
     ],
 )

@@ -86,6 +86,21 @@ async def lab(
         await runner.cleanup()
 
 
+@pytest.mark.parametrize("name", [CUCM.upper(), CUCM.partition(".")[0]])
+async def test_a_node_is_found_in_any_case_and_by_its_first_label(
+    lab: Controlled, name: str
+) -> None:
+    answer = await lab.ask("GET", f"{PREFIX}/nodes/{name}/certificates")
+    assert json.loads(answer.body)["node"] == CUCM
+
+
+async def test_of_two_nodes_with_one_first_label_neither_is_meant(lab: Controlled) -> None:
+    lab.nodes = {CUCM: lab.node, "other": lab.node}
+    answer = await lab.ask("GET", f"{PREFIX}/nodes/{CUCM.partition('.')[0]}/certificates")
+    assert answer.status == 400
+    assert "no node" in json.loads(answer.body)["error"]
+
+
 async def test_nodes_and_certificates_are_listed(lab: Controlled) -> None:
     answer = await lab.ask("GET", f"{PREFIX}/nodes")
     assert answer.fields["cache-control"] == "no-store"
@@ -217,6 +232,7 @@ async def test_a_name_of_its_own_is_refused(lab: Controlled, host: str, status: 
             "no certificate 'x' in the estate",
         ),
         ("upload-trust", {"list": "tomcat-trust", "pem": "rubbish"}, "the upload"),
+        ("upload-trust", {"list": "tomcat-trust", "pem": "half a pair: \ud800"}, "the upload"),
         ("delete-trust", {"list": "tomcat-trust", "selector": "x"}, "none is called 'x'"),
         ("restart", {"service": "Cisco Kitchen"}, "no service 'Cisco Kitchen'"),
     ],

@@ -225,6 +225,7 @@ async def test_an_unknown_authority(lab: Lab, tmp_path: Path, now: datetime) -> 
     assert found.status == (
         "Failed: TLS verification failed: unable to get local issuer certificate, depth 0"
     )
+    assert "append the CA chain of that certificate" in found.hint
     assert found.fault is not None
     assert found.fault.reason is Reason.CHAIN_REFUSED
 
@@ -242,6 +243,7 @@ async def test_an_expired_certificate(
     await lab.node.restart("Cisco Tomcat")
     found = await lab.one()
     assert found.failure == "TLS verification failed: certificate has expired, depth 0"
+    assert found.hint.endswith("has expired: renew the certificate on the node")
     assert (await lab.one(now=now - timedelta(hours=2))).status == "Active"
 
 

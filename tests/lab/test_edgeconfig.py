@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mralab.errors import LabError, RouteError
+from mralab.errors import RouteError
 from mralab.lab.edgeconfig import (
     EdgeConfig,
     Segment,
@@ -17,9 +17,7 @@ from mralab.lab.edgeconfig import (
     encode_domain,
     read_basic,
     read_segment,
-    server_names,
     services_asked,
-    user_found,
 )
 from mralab.lab.edgesessions import AuthorisationLimit, Sessions
 
@@ -184,55 +182,6 @@ def test_sso_offers_neither_single_sign_on_nor_tokens() -> None:
         "false",
         "false",
     ]
-
-
-# -- what UDS answers
-
-
-def test_the_home_cluster_is_taken_as_advertised() -> None:
-    body = (
-        b'<clusterUser><result found="true"/><homeCluster>10.48.36.215</homeCluster></clusterUser>'
-    )
-    assert user_found(body) == "10.48.36.215"
-
-
-def test_an_unknown_user_has_no_home() -> None:
-    assert user_found(b'<clusterUser><result found="false"/></clusterUser>') is None
-
-
-@pytest.mark.parametrize(
-    "body",
-    [
-        pytest.param(b"", id="empty"),
-        pytest.param(b"<html><body>login</html>", id="no XML"),
-        pytest.param(b"<clusterUser/>", id="no result"),
-        pytest.param(b'<c><result found="true"/></c>', id="no home cluster"),
-        pytest.param(
-            b'<c><result found="true"/><homeCluster>a b</homeCluster></c>', id="not a host"
-        ),
-        pytest.param(
-            b'<!DOCTYPE c [<!ENTITY x "y">]><c><result found="true"/>'
-            b"<homeCluster>&x;</homeCluster></c>",
-            id="a document type",
-        ),
-    ],
-)
-def test_unusable_answers_about_a_user(body: bytes) -> None:
-    with pytest.raises(LabError):
-        user_found(body)
-
-
-def test_all_servers_once_in_order() -> None:
-    body = (
-        b"<servers><server> b.lab </server><server>a.lab</server><server>b.lab</server></servers>"
-    )
-    assert server_names(body) == ("b.lab", "a.lab")
-
-
-@pytest.mark.parametrize("body", [b"<servers/>", b"<servers><server/></servers>", b"x"])
-def test_unusable_lists_of_servers(body: bytes) -> None:
-    with pytest.raises(LabError):
-        server_names(body)
 
 
 # -- credentials

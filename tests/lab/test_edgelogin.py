@@ -6,6 +6,8 @@ import asyncio
 import ssl
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -252,7 +254,7 @@ RED: dict[str, tuple[Estate, Outcome, dict[str, int], str]] = {
         samples.front_for(SOUND, "other.steven.lab"),
         Outcome.LOGIN_FAILS,
         dict.fromkeys((*TITLES[:6], *TITLES[7:10], *TITLES[11:]), 0),
-        "Expressway-E's certificate signed by a CA that they trust",
+        "Expressway-E's certificate signed again, for the name",
     ),
 }
 
@@ -357,9 +359,16 @@ async def edge_answering(
     answers: dict[str, Callable[[], web.Response]],
     *,
     name: str = "vcse.steven.lab",
+    not_after: datetime | None = None,
 ) -> AsyncIterator[Edge]:
     """An Expressway-E that gives fixed answers by the end of the path."""
-    credential = ca.issue(CertificateFields(cn="vcse.steven.lab", dns=("vcse.steven.lab",)))
+    fields = CertificateFields(
+        cn="vcse.steven.lab",
+        dns=("vcse.steven.lab",),
+        not_before=not_after and not_after - timedelta(days=9),
+        not_after=not_after,
+    )
+    credential = ca.issue(fields)
     files = credential.write(folder, "edge")
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(files.chain, files.key)
@@ -395,6 +404,7 @@ def config(cookie: str | None) -> Callable[[], web.Response]:
     ("answer", "fault"),
     [
         pytest.param(config(None), "the answer sets no X-Auth cookie", id="no cookie"),
+        pytest.param(config("a b=1;;X-Auth"), "the answer sets no X-Auth cookie", id="odd cookie"),
         pytest.param(config("other=1"), "the answer sets no X-Auth cookie", id="another cookie"),
         pytest.param(
             config("X-Auth=1; Domain=.other.lab; Path=/"),
@@ -429,6 +439,72 @@ async def test_with_its_cookie_the_client_goes_on(
     assert result.steps[3].because == 2
 
 
+FILES = {
+    "servers": "<s><server>cucm</server></s>",
+    "emusk": "<user><userName>emusk</userName></user>",
+    "devices": "<devices/>",
+    "clusterUser": '<c><result found="true"/><homeCluster>cucm</homeCluster></c>',
+    "jabber-config.xml": "<config/>",
+    "SPDefault.cnf.xml": "<config/>",
+    "CSFemusk.cnf.xml": "<device/>",
+    "global-settings.xml": "<g/>",
+}
+
+
+@pytest.mark.parametrize(
+    ("file", "body", "red_steps"),
+    [
+        pytest.param("", "", {}, id="nothing more is named"),
+        pytest.param(
+            "jabber-config.xml",
+            "<c><UdsPhotoUriWithToken>ftp://x</UdsPhotoUriWithToken></c>",
+            {"the user's photo": "the answer names 'ftp://x' as photo, which is no address"},
+            id="a photo at no address",
+        ),
+        pytest.param(
+            "SPDefault.cnf.xml",
+            '<c><PresenceServerAddress port="x">imp</PresenceServerAddress></c>',
+            {"the IM and Presence login": "the answer names port 'x' for its IM and Presence"},
+            id="an IM and Presence server with a port that is none",
+        ),
+        pytest.param(
+            "SPDefault.cnf.xml",
+            "<c><PresenceServerAddress>imp</PresenceServerAddress>"
+            "<PresenceServerAddress>imp2</PresenceServerAddress></c>",
+            {
+                "the IM and Presence login": "answered 404",
+                "the IM and Presence login, on imp2": "answered 404",
+            },
+            id="two IM and Presence servers",
+        ),
+        pytest.param(
+            "SPDefault.cnf.xml",
+            "<c",
+            {
+                "the service profile": "the answer is no usable XML",
+                "the IM and Presence login": NOT_NAMED,
+                "the mailbox's user": NOT_NAMED,
+                "the inbox": NOT_NAMED,
+            },
+            id="a profile that says nothing",
+        ),
+    ],
+)
+async def test_what_the_files_name(
+    ca: Credential, tmp_path: Path, file: str, body: str, red_steps: dict[str, str]
+) -> None:
+    texts = {**FILES, **({file: body} if file else {})}
+    answers: dict[str, Callable[[], web.Response]] = {
+        name: partial(web.Response, text=text) for name, text in texts.items()
+    }
+    answers |= {"get_edge_sso": sso, "get_edge_config": config("X-Auth=1")}
+    async with edge_answering(ca, tmp_path, answers) as edge:
+        result = await log_in_at_edge(EMUSK, edge)
+    assert [step.title for step in result.red] == list(red_steps)
+    for step, fault in zip(result.red, red_steps.values(), strict=True):
+        assert step.fault.startswith(fault)
+
+
 async def test_without_expressway_c(lab: RunningEstate) -> None:
     await lab.change(SOUND)
     await lab.expressway_c.stop()
@@ -438,6 +514,43 @@ async def test_without_expressway_c(lab: RunningEstate) -> None:
         await lab.expressway_c.start()
     assert (result.steps[0].status, result.steps[0].phrase) == (502, "Next Hop Connection Failed")
     assert "heck that Expressway-C runs" in result.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "days", "hint"),
+    [
+        pytest.param("127.0.0.1", 9, "say that name with --edge-name", id="by address"),
+        pytest.param("e.lab", 9, "say that name with --edge-name", id="by another name"),
+        pytest.param("vcse.steven.lab", -1, "renew Expressway-E's", id="it has run out"),
+    ],
+)
+async def test_an_expressway_e_that_clients_refuse(
+    ca: Credential, tmp_path: Path, name: str, days: int, hint: str
+) -> None:
+    end = datetime.now(UTC) + timedelta(days=days)
+    async with edge_answering(ca, tmp_path, {}, name=name, not_after=end) as edge:
+        result = await log_in_at_edge(EMUSK, edge)
+    assert result.steps[0].fault.startswith("the client refuses Expressway-E: ")
+    assert hint in result.steps[0].hint
+
+
+async def test_an_expressway_e_of_an_unknown_authority(ca: Credential, tmp_path: Path) -> None:
+    async with edge_answering(ca, tmp_path, {}) as edge:
+        result = await log_in_at_edge(EMUSK, replace(edge, tls=client_tls(None)))
+    assert "trust the CA of Expressway-E (--ca)" in result.steps[0].hint
+
+
+async def test_an_expressway_e_that_speaks_no_tls() -> None:
+    async def answer(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.0 400 Bad Request\r\n\r\n")
+        writer.close()
+        await writer.wait_closed()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        edge = Edge(endpoint=Endpoint("127.0.0.1", port), name="vcse", tls=client_tls(None))
+        result = await log_in_at_edge(EMUSK, edge)
+    assert "look at the port" in result.steps[0].hint
 
 
 async def test_without_expressway_e() -> None:

@@ -11,11 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from mralab.config.estate import CertificateKind, DiscoveryKind, DiscoveryPlan, ServiceState
+from mralab.config.estate import (
+    CertificateKind,
+    DiscoveryKind,
+    DiscoveryPlan,
+    HttpsCiphers,
+    ServiceState,
+)
 from mralab.config.releases import Release, UpgradePath, VerifyMode
 from mralab.errors import LabError
 from mralab.lab.estate import RunningEstate
-from mralab.lab.estateplace import spread
+from mralab.lab.nodes import SimulatedNode
 from mralab.origin.route import encode_segment
 
 from . import estates
@@ -26,6 +32,10 @@ if TYPE_CHECKING:
 
     from mralab.config.estate import Estate
     from mralab.lab.pki import KeyCache
+
+# Most of it is not about the kind of loop; logins run on the other one (test_estatelogin.py).
+pytestmark = pytest.mark.asyncio(loop_factories=["asyncio"])
+both_loops = pytest.mark.asyncio(loop_factories=["asyncio", "uvloop"])
 
 SERVERS = "/cucm-uds/servers"
 BY_IP = "10.48.36.215"
@@ -88,6 +98,7 @@ def texts(lab: RunningEstate, tracking_id: str) -> list[str]:
     return [line.split("]: ", 1)[1] for line in lab.evidence(tracking_id).log_lines]
 
 
+@both_loops
 async def test_a_request_and_its_evidence(keys: KeyCache) -> None:
     async with running(estates.estate(), keys) as lab:
         line, body = await ask(lab, estates.CUCM, 8443, SERVERS, "first")
@@ -249,6 +260,41 @@ async def test_an_advertised_name_counts_once_servers_are_refreshed(keys: KeyCac
         assert await status(lab, estates.CUCM, 8443) == "200"
 
 
+async def test_discovery_has_the_ciphers_of_the_upgrade_path(keys: KeyCache) -> None:
+    plan = estates.cucm(https_ciphers=HttpsCiphers.EC_AND_RSA)
+    ecdsa = plan.certificates[CertificateKind.CALL_MANAGER_ECDSA]
+    both = {**plan.certificates, CertificateKind.TOMCAT_ECDSA: ecdsa}
+    async with running(estates.estate(replace(plan, certificates=both)), keys) as lab:
+        met = lab.nodes[estates.CUCM].handshakes
+        assert lab.report.failures[0].failure.endswith("self signed certificate, depth 0")
+        assert met.last.certificate == "tomcat-ECDSA"
+        # Each of the two changes is made, though they come at once.
+        path = UpgradePath.FROM_14_0
+        await asyncio.gather(
+            lab.use(upgrade_path=path), lab.use(verify_origin_server=VerifyMode.OFF)
+        )
+        assert (await lab.refresh_servers()).failures == ()
+        assert met.last.certificate == "tomcat"
+        assert lab.proxy.settings.verify_origin_server is VerifyMode.OFF
+
+
+async def test_a_change_that_failed_can_be_made_again(keys: KeyCache) -> None:
+    plan = estates.estate()
+    moved = replace(plan, expressway_e=replace(plan.expressway_e, address="10.48.36.99"))
+    async with running(plan, keys) as lab:
+        where = f"{lab.loopback['10.48.36.47'].rpartition('.')[0]}.99"
+        taken = await asyncio.start_server(lambda _reader, _writer: None, where, lab.ports.front)
+        with pytest.raises(LabError, match=f"cannot listen on {where}"):
+            await lab.change(moved)
+        assert lab.estate == plan
+        taken.close()
+        await taken.wait_closed()
+        await lab.change(moved)
+        assert lab.estate == moved
+        assert (await through_the_front(lab, "/"))[0] == "400 Bad Request"
+
+
+@both_loops
 async def test_nodes_come_and_go(keys: KeyCache) -> None:
     plan = estates.estate()
     subscriber = estates.cucm(
@@ -262,7 +308,7 @@ async def test_nodes_come_and_go(keys: KeyCache) -> None:
         assert await status(lab, "cucm-sub.steven.lab", 8443) == "200"
         assert lab.evidence("t").node == "cucm-sub.steven.lab"
         assert len(lab.nodes) == 3
-        gone = spread(grown, shift=0)["10.48.36.217"]
+        gone = lab.loopback["10.48.36.217"]
         await lab.change(plan, refresh=True)
         assert list(lab.nodes) == [estates.CUCM]
         assert await status(lab, "cucm-sub.steven.lab", 8443) == "403 Forbidden"
@@ -307,6 +353,7 @@ async def test_advertised_by_an_address_that_no_node_has(keys: KeyCache) -> None
         assert 'Dst-ip="192.0.2.7"' not in " ".join(found.log_lines)  # TCP never stood
 
 
+@both_loops
 async def test_200_requests_at_once_are_not_mixed_up(keys: KeyCache) -> None:
     async with running(estates.estate(), keys) as lab:
         count = 200
@@ -435,16 +482,31 @@ async def test_a_folder_that_cannot_be(keys: KeyCache, tmp_path: Path) -> None:
         pass  # the ports are free again
 
 
-async def test_nothing_is_left_when_the_start_fails(keys: KeyCache) -> None:
-    """The front's address is taken in between: everything that ran by then is stopped."""
-    mixed = estates.cucm(
+@both_loops
+async def test_nothing_is_left_when_the_start_fails(
+    keys: KeyCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last node cannot serve what it has; those before it ran already."""
+    second = estates.cucm(
+        "cucm-sub.steven.lab",
+        address="10.48.36.216",
         certificates={
             CertificateKind.TOMCAT: estates.certificate(estates.CUCM),
             CertificateKind.TOMCAT_ECDSA: estates.certificate(estates.CUCM),
-        }
+        },
     )
+    started: list[SimulatedNode] = []
+    start = SimulatedNode.__aenter__
+
+    async def noted(node: SimulatedNode) -> SimulatedNode:
+        started.append(await start(node))
+        return node
+
+    monkeypatch.setattr(SimulatedNode, "__aenter__", noted)
     with pytest.raises(LabError, match="one RSA and one EC"):
-        async with running(estates.estate(mixed), keys):
+        async with running(estates.estate(estates.cucm(), second), keys):
             pass
-    async with running(estates.estate(), keys) as lab:
-        assert lab.loopback["10.48.36.215"] == "127.48.36.215"
+    (first,) = started
+    endpoint = first.endpoint("uds")
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(endpoint.host, endpoint.port)

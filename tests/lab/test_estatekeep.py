@@ -131,8 +131,15 @@ def _no_key(path: Path) -> None:
     path.write_text(json.dumps({"form": "mralab-certificates-1", "certificates": [item]}))
 
 
+def _number(path: Path) -> None:
+    item = {"name": "a", "plan": "", "signer": "", "certificate": "x", "key": 5}
+    path.write_text(json.dumps({"form": "mralab-certificates-1", "certificates": [item]}))
+
+
 @pytest.mark.parametrize(
-    "spoil", [_text, _bytes, _folder, _list, _nested, _form, _no_key], ids=lambda one: one.__name__
+    "spoil",
+    [_text, _bytes, _folder, _list, _nested, _form, _no_key, _number],
+    ids=lambda one: one.__name__,
 )
 def test_a_file_that_is_not_ours_is_told_and_kept(
     tmp_path: Path, now: datetime, spoil: Callable[[Path], None]

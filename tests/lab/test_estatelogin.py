@@ -16,8 +16,11 @@ from mralab.lab.estatelogin import (
     ManyLogins,
     account_of,
     allow_files,
+    edge_of,
     log_in_many,
+    log_in_to,
     peak_bytes,
+    seen_by,
     with_users,
 )
 from mralab.lab.loginreport import many_json, many_lines
@@ -28,6 +31,7 @@ from .samples import SOUND
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from mralab.lab.pki import KeyCache
 
@@ -63,6 +67,16 @@ async def test_made_up_users() -> None:
     assert with_users(SOUND, 1).users == SOUND.users[:1]
 
 
+async def test_made_up_users_are_in_every_cluster_that_has_a_user() -> None:
+    branch = replace(SOUND.users[1], user_id="bo", cluster="branch", im_presence=False)
+    users = with_users(replace(SOUND, users=(*SOUND.users, branch)), 6).users
+    assert [user.user_id for user in users[3:]] == ["emusk-001", "bo-002", "emusk-003"]
+    assert [(user.cluster, user.im_presence) for user in users[3:5]] == [
+        (SOUND.users[0].cluster, True),
+        ("branch", False),
+    ]
+
+
 async def test_made_up_users_do_not_replace_others() -> None:
     taken = replace(SOUND.users[1], user_id="emusk-001", extension="9000002")
     users = with_users(replace(SOUND, users=(SOUND.users[0], taken)), 3).users
@@ -93,6 +107,17 @@ async def test_all_at_once(lab: RunningEstate) -> None:
     assert faults(many_json(many, dict(ABOUT)), "logins.schema.json") == []
 
 
+async def test_the_one_alone_does_not_use_up_a_users_authorisations(lab: RunningEstate) -> None:
+    lab.expressway_c.forget()
+    plan = ESTATE.expressway_c
+    lab.expressway_c.use(replace(plan, authorisations=1))
+    try:
+        many = await log_in_many(lab, [account_of(ESTATE, user) for user in ESTATE.users[:2]])
+    finally:
+        lab.expressway_c.use(plan)
+    assert many.red == ()
+
+
 async def test_red_ones_are_looked_into(lab: RunningEstate) -> None:
     lab.expressway_c.forget()
     accounts = [account_of(ESTATE, user) for user in ESTATE.users[:3]]
@@ -108,6 +133,24 @@ async def test_red_ones_are_looked_into(lab: RunningEstate) -> None:
     told = many_json(many, dict(ABOUT))
     assert faults(told, "logins.schema.json") == []
     assert (told["green"], told["red"], told["crossed"]) == (2, 1, 0)
+
+
+async def test_a_step_is_shown_with_its_own_handshake(lab: RunningEstate, tmp_path: Path) -> None:
+    """Looked at later, when the same service has shaken hands with the same certificate again."""
+    lab.expressway_c.forget()
+    account, edge = account_of(ESTATE, ESTATE.users[0]), edge_of(lab)
+    nobody = tmp_path / "nobody.pem"
+    nobody.write_bytes(b"")
+    trusted = lab.proxy.settings.trusted_ca
+    await lab.use(trusted_ca=(nobody,))
+    try:
+        refused = await log_in_to(lab, account, edge=edge, look=False)
+    finally:
+        await lab.use(trusted_ca=trusted)
+    assert not (await log_in_to(lab, account, edge=edge, look=False)).red
+    (ask,) = seen_by(lab, refused.steps[1]).asks
+    assert ask.met is not None
+    assert (ask.met.certificate, ask.met.alert) == ("tomcat", 48)
 
 
 async def test_crossed_ones_are_counted(
@@ -143,6 +186,13 @@ async def test_the_limit_of_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     assert was == [(500, 1000)]
     with pytest.raises(LabError, match="5000 open files are needed, and 1000 are allowed"):
         allow_files(5000)
+
+    def refuse(_which: int, _limits: tuple[int, int]) -> None:
+        raise ValueError("current limit exceeds maximum limit")
+
+    monkeypatch.setattr(resource, "setrlimit", refuse)
+    with pytest.raises(LabError, match="the system allows 100: current limit"):
+        allow_files(500)
 
 
 async def test_memory_is_told_in_bytes() -> None:

@@ -285,8 +285,31 @@ def test_a_reference_that_names_nothing(now: datetime, reference: str) -> None:
                     estates.CUCM, not_before=timedelta(days=2), not_after=timedelta(days=1)
                 )
             ),
-            "cucm.steven.lab/tomcat: certificate for 'CN=cucm.steven.lab' cannot be made",
+            "cucm.steven.lab/tomcat: not_after is ",
             id="dates in the wrong order",
+        ),
+        pytest.param(
+            with_tomcat(
+                estates.certificate(
+                    estates.CUCM,
+                    not_before=datetime(2100, 1, 1, tzinfo=UTC),
+                    not_after=timedelta(days=1),
+                )
+            ),
+            "UTC then, and not_before 2100-01-01 00:00",
+            id="a distance that ends before a date",
+        ),
+        pytest.param(
+            with_tomcat(
+                estates.certificate(estates.CUCM, not_before=datetime(9998, 1, 1, tzinfo=UTC))
+            ),
+            "cucm.steven.lab/tomcat: its dates leave the calendar",
+            id="a lifetime beyond the last year",
+        ),
+        pytest.param(
+            with_tomcat(estates.certificate(estates.CUCM, not_before=timedelta(days=-100 * 365))),
+            "cucm.steven.lab/tomcat: it would be valid from 19",
+            id="a distance to before the first year",
         ),
     ],
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -49,12 +50,11 @@ def test_addresses_that_differ_in_the_first_octet_only() -> None:
 
 
 def test_a_real_port_that_is_taken_leads_to_the_next_addresses() -> None:
-    with socket.create_server(("127.48.36.215", 6971)):
-        place = find_place(estates.estate())
-    assert place.shift == 1
-    assert place.loopback["10.48.36.215"] == "127.49.36.215"
-    assert place.real("127.49.36.215") == "10.48.36.215"
-    assert place.real("127.0.0.1") == "127.0.0.1"
+    own = f"{os.getpid() >> 8 & 255}.{os.getpid() & 255}"  # no other run has it
+    with socket.create_server((f"127.48.{own}", 6971)):
+        place = find_place(estates.estate(estates.cucm(address=f"10.48.{own}")))
+    assert place.shift >= 1
+    assert place.loopback[f"10.48.{own}"] == f"127.{48 + place.shift}.{own}"
 
 
 def test_a_port_taken_everywhere(binding: Callable[..., None]) -> None:
@@ -98,7 +98,8 @@ def test_an_address_that_is_not_local(binding: Callable[..., None], number: int)
 def test_an_error_of_another_kind_counts_as_taken(binding: Callable[..., None]) -> None:
     place = find_place(estates.estate())
     binding(lambda _host, _port: errno.EMFILE)
-    assert first_taken(estates.estate(), place, front=True) == "127.48.36.215:8443"
+    where = place.loopback["10.48.36.215"]  # another lab may run here
+    assert first_taken(estates.estate(), place, front=True) == f"{where}:8443"
 
 
 def test_ipv6_is_not_supported() -> None:

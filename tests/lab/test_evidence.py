@@ -86,6 +86,7 @@ def layers(index: EvidenceIndex, number: int) -> list[str]:
 
 def test_refusals_side_by_side_are_shared_out(logs: Logs) -> None:
     """The second one fails first, and again, before the first one has failed at all."""
+    index = logs.index()
     logs.sent(1)
     logs.sent(2)
     logs.refused()
@@ -98,7 +99,6 @@ def test_refusals_side_by_side_are_shared_out(logs: Logs) -> None:
     logs.refused()
     logs.answered(1)
     logs.ended(1, attempt(), attempt())
-    index = logs.index()
     index.read()
     assert len(layers(index, 1)) == 4
     assert len(layers(index, 2)) == 4
@@ -108,6 +108,7 @@ def test_refusals_side_by_side_are_shared_out(logs: Logs) -> None:
 
 
 def test_lines_go_to_whom_they_are_about(logs: Logs) -> None:
+    index = logs.index()
     logs.sent(1)
     logs.sent(2)
     logs.refused(depth=1, error="certificate has expired")
@@ -116,29 +117,55 @@ def test_lines_go_to_whom_they_are_about(logs: Logs) -> None:
     logs.refused()
     logs.answered(1)
     logs.ended(1, attempt())
-    index = logs.index()
     index.read()
     assert "certificate has expired" in layers(index, 2)[0]
     assert "self signed certificate" in layers(index, 1)[0]
 
 
 def test_lines_of_others_are_nobodys(logs: Logs) -> None:
+    index = logs.index()
     logs.sent(1)
     logs.line(render.configuration_changed(STAMP, detail="xConfiguration"))
-    logs.line("2023-11-14T22:13:20.000+00:00 vcsc edgeconfigprovisioning: Detail=x\n")
+    user = "Username= traffic_server[1]: "  # whatever a client calls itself
+    logs.line(f"2023-11-14T22:13:20.000+00:00 vcsc edgeconfigprovisioning: {user}\n")
     logs.refused()  # of a transaction whose end is never told
     logs.answered(1)
     logs.ended(1)
-    index = logs.index()
     index.read()
     (found,) = index.of("id-1")
     assert len(found.log_lines) == 2
 
 
+def test_what_an_earlier_lab_has_left_is_not_ours(logs: Logs) -> None:
+    """Each lab numbers its transactions from 1, into the same files if it gets the same folder."""
+    logs.sent(1)
+    logs.answered(1)
+    logs.ended(1, attempt())
+    index = logs.index()
+    index.read()
+    assert index.of("id-1") == ()
+    logs.sent(1)
+    logs.answered(1)
+    logs.ended(1)
+    index.read()
+    (found,) = index.of("id-1")
+    assert (found.reason, len(found.log_lines)) == ("ok", 2)
+
+
+def test_a_record_of_lost_lines_is_no_transaction(logs: Logs) -> None:
+    index = logs.index()
+    logs.sent(1)
+    with logs.json.open("a") as file:
+        file.write('{"time":"x","event":"log-lines-lost","lines":3,"reason":"full"}\n')
+    logs.ended(1)
+    index.read()
+    assert len(index.of("id-1")) == 1
+
+
 def test_half_a_line_is_read_when_it_is_whole(logs: Logs) -> None:
     index = logs.index()
     index.read()
-    assert not index.knows("id-1")
+    assert index.of("id-1") == ()
     logs.sent(1)
     logs.line("2023-11-14T22:13:20.000+00:00 vcsc traffic_server[1]: Txn-id=")
     logs.ended(1)
@@ -156,18 +183,18 @@ def test_the_oldest_is_forgotten(logs: Logs) -> None:
         logs.answered(number)
         logs.ended(number)
     index.read()
-    assert [number for number in range(30) if index.knows(f"id-{number}")] == list(range(20, 30))
+    assert [number for number in range(30) if index.of(f"id-{number}")] == list(range(20, 30))
     assert len(index.of("id-29")[0].log_lines) == 2
     assert index.of("id-3") == ()
 
 
 def test_one_tracking_id_for_everything_is_bounded(logs: Logs) -> None:
+    index = logs.index(keep=1000)
     for number in range(200):
         logs.sent(number)
         with logs.json.open("a") as file:
             record = {"txn_id": number, "tracking_id": "same", "attempts": []}
             file.write(json.dumps(record) + "\n")
-    index = logs.index(keep=1000)
     index.read()
     found = index.of("same")
     assert len(found) == 64

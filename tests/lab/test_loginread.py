@@ -47,7 +47,7 @@ def test_an_edge_configuration_without_srv_has_the_users_server() -> None:
         ),
         pytest.param(
             b"<a><userUdsServer><server><address>a b</address></server></userUdsServer></a>",
-            "names 'a b' as a server",
+            "names 'a b' as server",
             id="no host",
         ),
         pytest.param(
@@ -126,7 +126,6 @@ def test_a_user_id_with_escapes_is_the_same_user() -> None:
 @pytest.mark.parametrize(
     ("read", "said"),
     [
-        pytest.param(lambda: loginread.server_hosts(b"<s/>"), "names no server", id="no server"),
         pytest.param(lambda: loginread.im_session(b"<s/>"), "no session key", id="no session"),
         pytest.param(lambda: loginread.own_mailbox(b"<Users/>", "a"), "no mailbox", id="mailbox"),
         pytest.param(lambda: loginread.own_photo(b"", None), "empty", id="photo"),
@@ -138,16 +137,16 @@ def test_what_is_missing(read: Callable[[], Any], said: str) -> None:
     assert not isinstance(caught.value, CrossedError)
 
 
-def test_servers_each_once_in_order() -> None:
-    body = b"<s><server>b</server><server>a</server><server>b</server></s>"
-    assert loginread.server_hosts(body) == ("b", "a")
-
-
 def test_no_im_no_profile_no_device() -> None:
     body = b'<user><homeCluster enableImAndPresence="false">true</homeCluster></user>'
     facts = loginread.own_user(body, "emusk")
     assert (facts.profile, facts.im_presence, facts.extension) == (None, False, "")
+    more = b"<user><primaryExtension><directoryNumber> 1001 </directoryNumber><label>desk</label>"
+    more += b"</primaryExtension></user>"
+    assert loginread.own_user(more, "emusk").extension == "1001"
     assert loginread.own_soft_phone(b"<devices/>", "emusk") is None
+    nameless = b"<devices><device><name>CSFx</name></device></devices>"
+    assert loginread.own_soft_phone(nameless, "emusk") == "CSFx"
 
 
 def test_the_soap_login_is_what_the_node_reads() -> None:

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from mralab.lab.loginreport import EDGE_TITLE_WIDTH, choice_json, login_json, met_text, step_lines
+from mralab.lab.estatelogin import ManyLogins, UserLogin
+from mralab.lab.loginreport import (
+    EDGE_TITLE_WIDTH,
+    choice_json,
+    login_json,
+    many_lines,
+    met_text,
+    step_lines,
+)
 from mralab.lab.loginresult import LoginResult, LoginStep, Met, Purpose
 from mralab.truststore.certificate import certificate_facts
 from mralab.truststore.verdict import Reason
@@ -43,6 +51,15 @@ def test_a_green_step() -> None:
     ]
 
 
+def test_long_words_do_not_touch() -> None:
+    title = f"the user, from {'n' * 60}.example.net"
+    step = replace(RED, title=title, status=503, phrase="Service Unavailable, for once")
+    assert f"{title}  503 Service Unavailable, for once  0.250 s" in lines(step)[0]
+    assert f"{title}  not asked" in lines(replace(step, segment="", fault="not asked"))[0]
+    exact = "x" * EDGE_TITLE_WIDTH
+    assert f"{exact}  502 " in lines(replace(RED, title=exact))[0]
+
+
 @pytest.mark.parametrize(
     ("step", "said"),
     [
@@ -55,7 +72,7 @@ def test_a_green_step() -> None:
         pytest.param(
             replace(RED, asks=(replace(RED, title="a", met=MET), replace(GREEN, status=0))),
             [
-                "       red Expressway-C asks: a, https://cucm:8443/cucm-uds/user/emusk: 502 connect",
+                "       red Expressway-C asks: a, https://cucm:8443/cucm-uds/user/emusk: 502",
                 "           cucm, uds: tomcat, accepted",
                 ": no answer",
             ],
@@ -126,3 +143,13 @@ def test_without_a_red_step_there_is_no_fix() -> None:
     assert choice_json(LoginResult((GREEN,)).choice) is None
     told = login_json(LoginResult((GREEN,)), {"user": "emusk", "domain": "steven.lab"})
     assert faults(told, "login.schema.json") == []
+
+
+def test_memory_is_not_told_where_nobody_tells_it() -> None:
+    login = UserLogin(user="emusk", result=LoginResult((GREEN,)), seconds=1.0)
+    many = ManyLogins(
+        alone=login, alone_peak_bytes=None, logins=(login,), seconds=1.0, peak_bytes=None
+    )
+    assert not any("memory" in line for line in many_lines(many))
+    told = replace(many, alone_peak_bytes=2**20, peak_bytes=3 * 2**20)
+    assert "most memory of the whole lab: 3 MiB; with one login: 1 MiB" in list(many_lines(told))

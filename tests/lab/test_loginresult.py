@@ -62,6 +62,7 @@ def test_outcome(steps: tuple[LoginStep, ...], outcome: Outcome) -> None:
     result = LoginResult(steps)
     assert result.outcome is outcome
     assert outcome.text
+    assert result.first_red is next((item for item in steps if item.fault), None)
     assert bool(result.hint) is (outcome is not Outcome.FINE)
 
 
@@ -123,6 +124,26 @@ def test_hint_is_about_the_first_red_step(red: LoginStep, said: list[str]) -> No
     hint = LoginResult((GREEN, red, step(401))).hint
     for words in said:
         assert words in hint
+
+
+@pytest.mark.parametrize(
+    "red",
+    [
+        pytest.param(step(502, lab_reason="chain-refused; x: self signed certificate"), id="told"),
+        pytest.param(RED_PHONE, id="guessed"),
+        pytest.param(
+            replace(
+                RED_PHONE, met=Met(node="x", reason=Reason.CHAIN_REFUSED, code=18, certificate="y")
+            ),
+            id="seen",
+        ),
+    ],
+)
+def test_of_an_estate_no_command_for_a_proxy_is_advised(red: LoginStep) -> None:
+    assert "mralab " in LoginResult((red,)).hint
+    hint = LoginResult((replace(red, in_estate=True),)).hint
+    assert "trusted_ca under [expressway_c]" in hint
+    assert "mralab " not in hint
 
 
 def test_a_known_cause_is_not_called_likely() -> None:

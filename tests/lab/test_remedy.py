@@ -149,6 +149,19 @@ def test_the_text_says_how_far_it_goes() -> None:
     assert all_.remedy.sentence.endswith(": mralab trust append CERTIFICATE.pem")
 
 
+def test_of_an_estate_the_file_is_changed() -> None:
+    """The commands are for a proxy that `mralab serve` runs; keys are the same either way."""
+    outside = Refusal(reason=Reason.CHAIN_REFUSED, code=18, host="a", port=1)
+    remedies = cause_of(replace(outside, in_estate=True)).remedies
+    assert [remedy.key for remedy in remedies] == [r.key for r in cause_of(outside).remedies]
+    assert [remedy.fix.command for remedy in remedies] == ["", "", "", ""]
+    trust, ciphers, _, off = (remedy.fix.what for remedy in remedies)
+    assert trust.endswith("; in the estate file: trusted_ca under [expressway_c]")
+    assert 'ciphers = "ECDHE-RSA-AES256-GCM-SHA384:EECDH' in ciphers
+    assert "; xConfiguration EdgeConfigServer VerifyOriginServer: Off; in the estate file" in off
+    assert [remedy.workaround for remedy in remedies] == [False, False, False, True]
+
+
 def test_causes_with_other_fixes_are_other_causes() -> None:
     base = Refusal(reason=Reason.CHAIN_REFUSED, code=18, host="a", port=1)
     keys = {cause_of(item).key for item in (base, replace(base, tls_version="TLSv1.3"))}

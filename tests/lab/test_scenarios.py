@@ -13,6 +13,9 @@ from mralab.lab.listener import Sabotage
 from mralab.lab.pki import CertificateFields, root_ca
 from mralab.lab.scenario import Listener, Scenario, ScenarioResult, Step, StepResult, play
 
+# Below, all scenarios are played on both.
+one_loop = pytest.mark.asyncio(loop_factories=["asyncio"])
+
 
 async def _play(lab: EmbeddedLab, *scenarios: Scenario) -> tuple[ScenarioResult, ...]:
     return await play(lab, scenarios, Listener())
@@ -32,6 +35,7 @@ async def test_every_scenario_goes_as_documented_and_leaves_the_lab_as_it_was() 
                 assert result.as_documented, (result.scenario.name, result.fault, faults)
 
 
+@one_loop
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 async def test_each_scenario_can_be_played_alone(scenario: Scenario) -> None:
     async with EmbeddedLab() as lab:
@@ -39,6 +43,7 @@ async def test_each_scenario_can_be_played_alone(scenario: Scenario) -> None:
         assert result.as_documented
 
 
+@one_loop
 async def test_the_documented_texts_stand_in_the_log_file_itself() -> None:
     async with EmbeddedLab() as lab:
         (result,) = await _play(lab, next(x for x in SCENARIOS if x.name == "upgrade"))
@@ -66,7 +71,7 @@ async def test_the_documented_texts_stand_in_the_log_file_itself() -> None:
 @pytest.mark.parametrize("how", [x for x in Sabotage if x is not Sabotage.NONE], ids=str)
 async def test_a_sabotaged_node_makes_the_step_red(how: Sabotage) -> None:
     async with EmbeddedLab() as lab:
-        timeouts = replace(lab.proxy.settings.timeouts, connect_timeout_s=0.3)
+        timeouts = replace(lab.proxy.settings.timeouts, connect_timeout_s=0.2)
         await lab.use(timeouts=timeouts)
         await lab.node.sabotage("uds", how)
         result = await _one(lab, UDS)
@@ -76,6 +81,7 @@ async def test_a_sabotaged_node_makes_the_step_red(how: Sabotage) -> None:
         assert (await _one(lab, UDS)).as_documented
 
 
+@one_loop
 async def test_a_node_with_a_wrong_certificate_makes_the_step_red() -> None:
     async with EmbeddedLab() as lab:
         stranger = root_ca("somebody's CA", now=lab.ca.now)
@@ -86,6 +92,7 @@ async def test_a_node_with_a_wrong_certificate_makes_the_step_red() -> None:
         assert any("the client got 502" in fault for fault in result.faults)
 
 
+@one_loop
 @pytest.mark.parametrize(
     ("change", "step", "fault"),
     [
@@ -106,6 +113,7 @@ async def test_a_proxy_that_behaves_otherwise_makes_the_step_red(
         assert any(fault in found for found in result.faults), result.faults
 
 
+@one_loop
 async def test_the_stock_name_rule_does_not_look_at_an_address_in_the_san() -> None:
     async with EmbeddedLab() as lab:
         await lab.install("tomcat", lab.tomcat(ips=(lab.address,)))
@@ -120,6 +128,7 @@ async def test_two_labs_run_beside_each_other() -> None:
         assert (await other.ask(CUCM, UDS_PORT, "/cucm-uds/servers")).status == 200
 
 
+@one_loop
 async def test_a_scenario_that_cannot_be_played_says_why_and_the_next_is_played() -> None:
     async def fail(lab: EmbeddedLab) -> None:
         await lab.use(ciphers="NO-SUCH-CIPHER")

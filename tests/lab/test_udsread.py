@@ -17,7 +17,7 @@ FOUND = udsdata.cluster_user(CLUSTER, "username=emusk", EMUSK)
 
 def test_what_a_node_answers_can_be_read() -> None:
     assert udsread.home_cluster(FOUND) == "cucm.steven.lab"
-    assert udsread.first_server(udsdata.servers(CLUSTER)) == "cucm.steven.lab"
+    assert udsread.server_hosts(udsdata.servers(CLUSTER)) == ("cucm.steven.lab", "cucm2.steven.lab")
     assert udsread.soft_phone(udsdata.devices(CLUSTER, EMUSK)) == "CSFemusk"
 
 
@@ -27,8 +27,13 @@ def test_a_desk_phone_is_no_soft_phone() -> None:
 
 
 def test_an_address_may_be_advertised() -> None:
-    body = b"<servers><server> 10.48.36.215 </server></servers>"
-    assert udsread.first_server(body) == "10.48.36.215"
+    body = b"<servers><server> 10.48.36.215 </server><server>b</server><server>b</server></servers>"
+    assert udsread.server_hosts(body) == ("10.48.36.215", "b")
+
+
+def test_an_unknown_user_has_no_home() -> None:
+    assert udsread.find_home(FOUND) == "cucm.steven.lab"
+    assert udsread.find_home(udsdata.cluster_user(CLUSTER, "", None)) is None
 
 
 @pytest.mark.parametrize(
@@ -82,14 +87,16 @@ def test_a_home_cluster_that_is_none(body: bytes, said: str) -> None:
     assert caught.value.hint or body == b"<clusterUser/>"
 
 
-def test_no_server() -> None:
-    with pytest.raises(LabError, match="names no server"):
-        udsread.first_server(b"<servers><server/></servers>")
+@pytest.mark.parametrize("body", [b"<servers/>", b"<servers><server>a</server><server/></servers>"])
+def test_no_server(body: bytes) -> None:
+    with pytest.raises(LabError, match="names no server") as caught:
+        udsread.server_hosts(body)
+    assert caught.value.hint
 
 
 @given(st.binary(max_size=60) | st.text("<>/?!&;a\" ='", max_size=40).map(str.encode))
 def test_no_answer_raises_anything_else(body: bytes) -> None:
-    for read in (udsread.home_cluster, udsread.first_server, udsread.soft_phone):
+    for read in (udsread.home_cluster, udsread.server_hosts, udsread.soft_phone):
         try:
             read(body)
         except LabError:

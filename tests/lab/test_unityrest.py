@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 import pytest
 
@@ -103,11 +103,20 @@ async def test_users(
 
 
 @pytest.mark.parametrize(
-    "query", ["", "alias is emusk", "(alias)", "(password is rocket)", "(alias like e)"]
+    "query",
+    [
+        "",
+        "alias is emusk",
+        "(alias)",
+        "(password is rocket)",
+        "(alias like e)",
+        f"(alias is {' ' * 7000}",  # for ever, if blanks were gone through by the pattern
+    ],
+    ids=["empty", "no brackets", "a name alone", "no column", "no operator", "blanks"],
 )
 async def test_queries_that_cannot_be_answered(node: SimulatedNode, query: str) -> None:
     async with node:
-        path = f"/vmrest/users?query={quote(query)}"
+        path = f"/vmrest/users?query={quote_plus(query)}"
         answer = await ask(node.endpoint("rest"), path, user=ADMIN)
     assert answer.status == 400
     assert_shape(answer.body, "vmrest error")
