@@ -81,10 +81,10 @@ def client_tls(authorities: bytes | None) -> ssl.SSLContext:
     Raises:
         LabError: there is no certificate in it.
     """
-    context = ssl.create_default_context()
-    # Clients are not stricter than RFC 5280 allows them to be; Python 3.13 is.
-    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if authorities is None:
+        context = ssl.create_default_context()
+        # Clients are not stricter than RFC 5280 allows them to be; Python 3.13 is.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         return context
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:

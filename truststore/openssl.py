@@ -21,6 +21,7 @@ Cisco 218018 (alert 48, no client certificate after a refusal; seen in its captu
 from __future__ import annotations
 
 from datetime import UTC
+from functools import lru_cache
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final, cast
 
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
     from pathlib import Path
+
+    from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
 
     from mralab.truststore.store import TrustStore
     from mralab.truststore.verdict import CertificateFacts
@@ -209,7 +212,7 @@ def _set_ciphers(context: SSL.Context, ciphers: str, security_level: int) -> Non
 
 def _use_client_certificate(context: SSL.Context, certificate: Path, key: Path) -> None:
     try:
-        private_key = load_pem_private_key(key.read_bytes(), password=None)
+        private_key = _private_key(key.read_bytes())
     except OSError as exc:
         raise ConfigError(f"client key {key}: cannot be read: {exc.strerror}") from exc
     except (ValueError, TypeError, UnsupportedAlgorithm) as exc:
@@ -225,6 +228,12 @@ def _use_client_certificate(context: SSL.Context, certificate: Path, key: Path) 
             f"client certificate {certificate} with key {key}: {_reasons(exc)}",
             hint="expected a PEM file, our certificate first, then its CAs; the key must fit it",
         ) from exc
+
+
+@lru_cache(maxsize=1)
+def _private_key(pem: bytes) -> PrivateKeyTypes:
+    """Read a key; once while it stays the same, since the check of an RSA key takes 50 ms."""
+    return load_pem_private_key(pem, password=None)
 
 
 def _fill_store(context: SSL.Context, store: TrustStore, at: datetime | None) -> None:
