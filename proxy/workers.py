@@ -10,6 +10,7 @@ with it: a stand-in that has lost a part must not look whole.
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import gc
 import os
 import pickle
@@ -34,6 +35,9 @@ if TYPE_CHECKING:
 _LENGTH: Final = struct.Struct("!I")
 _STATUS_EVERY_S: Final = 1.0
 _READY_S: Final = 30.0
+_M_TRIM_THRESHOLD: Final = -1  # of <malloc.h>
+_M_MMAP_THRESHOLD: Final = -3
+_KEPT_BYTES: Final = 4 * 2**20
 _COLLECT_AFTER: Final = (50_000, 20, 50)  # allocations, young and middle collections
 
 
@@ -188,6 +192,18 @@ def _spare_collector() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
+def _keep_memory() -> None:
+    """Keep glibc from giving a large body's memory back, and faulting it in again for the next.
+
+    It does so whenever 128 KiB lie free at the end of the heap, or a block is larger than that. Other
+    systems' allocators have no such call.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        library = ctypes.CDLL(None)
+        for parameter in (_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD):
+            library.mallopt(parameter, _KEPT_BYTES)
+
+
 class _Single:
     """One process: the proxy itself."""
 
@@ -220,6 +236,7 @@ class _Single:
         proxy = ProxyServer(self._given)
         await proxy.start()
         _spare_collector()
+        _keep_memory()
         self._proxy = proxy
 
     async def stop(self) -> None:
@@ -420,6 +437,7 @@ async def _work(
         return
 
     _spare_collector()
+    _keep_memory()
     reporting = asyncio.create_task(_report(proxy, writer))
     try:
         writer.write(_framed(("status", proxy.status())))
