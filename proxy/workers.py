@@ -38,7 +38,6 @@ _READY_S: Final = 30.0
 _M_TRIM_THRESHOLD: Final = -1  # of <malloc.h>
 _M_MMAP_THRESHOLD: Final = -3
 _KEPT_BYTES: Final = 4 * 2**20
-_COLLECT_AFTER: Final = (50_000, 20, 50)  # allocations, young and middle collections
 
 
 class RunningProxy(Protocol):
@@ -185,11 +184,10 @@ async def _first(*waiting: object) -> None:
 def _spare_collector() -> None:
     """Keep the cyclic collector from looking through what the start has made, again and again.
 
-    What requests make has no cycles, or they are cut when a connection ends, so it may also look
-    seldom. Worth 5 % of the instructions at 1 KB keep-alive (docs/adr/0007).
+    It looks as often as ever: seldom collections let a worker under handshakes grow from 47 to
+    162 MiB, because what a connection to an origin leaves behind is large (docs/adr/0007).
     """
     gc.freeze()
-    gc.set_threshold(*_COLLECT_AFTER)
 
 
 def _keep_memory() -> None:
