@@ -65,10 +65,10 @@ class Resolver:
         """
         canonical = canonical_host(host)
         if _is_address(canonical):
-            return [canonical]
+            return [_written(canonical)]
         static = self._as_written.get(host) or self._canonical.get(canonical)
         if static is not None:
-            return list(static)
+            return [_written(address) for address in static]
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
@@ -145,6 +145,12 @@ def _faults_in(address: str, names: list[str]) -> list[str]:
             if _is_address(canonical) and len(names) > 1:
                 faults.append(f"{shown(name)} is an address, and not alone behind its redirect")
     return faults
+
+
+def _written(address: str) -> str:
+    """Return an address as the system writes it: an IPv4-mapped one with its IPv4 part."""
+    parsed = ip_address(address)
+    return address if parsed.version == 4 else socket.inet_ntop(socket.AF_INET6, parsed.packed)  # noqa: PLR2004 - IPv4
 
 
 def _is_address(text: str) -> bool:

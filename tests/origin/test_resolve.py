@@ -92,6 +92,7 @@ def test_file_that_cannot_be_read(tmp_path: Path) -> None:
         pytest.param("Dotted.lab", ["127.0.0.4", "127.0.0.5"], id="neither as written: both"),
         pytest.param("192.0.2.1", ["192.0.2.1"], id="IPv4 literal"),
         pytest.param("2001:DB8:0::1", ["2001:db8::1"], id="IPv6 literal"),
+        pytest.param("::ffff:7f14:90", ["::ffff:127.20.0.144"], id="IPv4-mapped literal"),
     ],
 )
 async def test_answered_without_the_system(
