@@ -4,7 +4,7 @@ FROM python:3.13-slim AS build
 WORKDIR /src
 COPY requirements.lock ./
 # make build runs this
-RUN pip install --quiet --no-cache-dir --require-hashes -r requirements.lock
+RUN pip install --quiet --no-cache-dir --no-deps --require-hashes -r requirements.lock
 COPY . .
 # make build runs this
 RUN pip wheel --quiet --no-deps --no-build-isolation --wheel-dir wheel .
@@ -13,10 +13,10 @@ FROM python:3.13-slim
 WORKDIR /opt/mralab
 COPY requirements-runtime.lock ./
 # make build runs this
-RUN pip install --quiet --no-cache-dir --require-hashes -r requirements-runtime.lock
+RUN pip install --quiet --no-cache-dir --no-deps --require-hashes -r requirements-runtime.lock
 COPY --from=build /src/wheel wheel
 # make build runs this
-RUN pip install --quiet --no-cache-dir --no-deps wheel/*.whl && mralab --version
+RUN pip install --quiet --no-cache-dir --no-deps wheel/*.whl && pip check && mralab --version
 RUN useradd --system --uid 10001 --create-home mralab \
     && install --directory --owner=mralab --group=mralab /lab
 USER mralab

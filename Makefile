@@ -26,8 +26,9 @@ $(READY): requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "$(PYTHON) is " + sys.version.split()[0] + ": Python 3.11 or later is needed (make setup PYTHON=python3.12)")'
 	@$(PYTHON) -c 'import ensurepip, venv' || { echo 'the venv module is missing: make setup-system' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(PIP) install --quiet --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements.lock
 	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	$(PIP) check
 	@touch $@
 
 setup-system: ## install the Debian packages that make build and some tests need (root or sudo)
@@ -67,7 +68,7 @@ fuzz: $(FUZZ_READY) ## feed made-up bytes to all that takes bytes from outside (
 	PYTHONPATH=. $(BIN)/python -P -m tests.fuzz.run $(FUZZ_SECONDS)
 
 $(FUZZ_READY): requirements-fuzz.lock $(READY)
-	$(PIP) install --quiet --require-hashes -r requirements-fuzz.lock
+	$(PIP) install --quiet --no-deps --require-hashes -r requirements-fuzz.lock
 	@touch $@
 
 soak: $(READY) ## ten minutes of mixed traffic: memory flat, every request accounted for (SOAK_SECONDS)
@@ -81,7 +82,7 @@ bench-full: $(BENCH_READY) ## the same with all loads (about 35 minutes)
 
 $(BENCH_READY): requirements.lock pyproject.toml
 	$(BENCH_PYTHON) -m venv .venv-bench
-	.venv-bench/bin/pip --disable-pip-version-check install --quiet --require-hashes -r requirements.lock
+	.venv-bench/bin/pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements.lock
 	.venv-bench/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 

@@ -22,8 +22,9 @@ from zipfile import ZipFile
 MARK = "# make build runs this"
 START = "mralab --version"
 INSTALL = (
-    "pip install --quiet --require-hashes -r {lock}",
+    "pip install --quiet --no-deps --require-hashes -r {lock}",
     "pip install --quiet --no-deps {wheel}",
+    "pip check",
     START,
 )
 

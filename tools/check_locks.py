@@ -1,6 +1,6 @@
 """Check that the lock files pin what pyproject.toml asks for, with hashes and nothing else.
 
-A dependency's own needs are pip's to check: it refuses an unpinned one under --require-hashes.
+A dependency's own needs are ``pip check``'s to compare, after each installation from a lock.
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import errno
 import socket
 import struct
 from contextlib import asynccontextmanager
+from itertools import chain, repeat
 from typing import TYPE_CHECKING
 
 import dns.asyncquery
@@ -314,7 +315,7 @@ async def test_a_port_that_is_taken(kind: int) -> None:
 async def test_any_port_is_one_that_tcp_has_too(monkeypatch: pytest.MonkeyPatch) -> None:
     real = lab_dns.bound_udp
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = iter((taken.getsockname()[1], 0))
+        ports = chain((taken.getsockname()[1],), repeat(0))
 
         def unlucky_at_first(endpoint: Endpoint) -> socket.socket:
             return real(Endpoint(endpoint.host, next(ports)))
