@@ -22,7 +22,7 @@ from mralab.truststore.openssl import HandshakeInspection
 from mralab.truststore.verdict import Reason, is_origin_alert, tls_reason
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from mralab.truststore.openssl import OriginContext
 
@@ -341,7 +341,7 @@ class TlsOriginConnection(OriginConnection):
         tls = self._tls
         if self.lost or tls is None:
             return
-        single = self._records.take(READ_BUFFER, nbytes)
+        ends = self._records.take(READ_BUFFER, nbytes)
         if self._handshaking:
             rawtls.feed(tls, nbytes)
             self._handshake(tls)
@@ -349,7 +349,7 @@ class TlsOriginConnection(OriginConnection):
                 return
             data, error = rawtls.read(tls)
         else:
-            data, error = rawtls.open_records(tls, nbytes, single)
+            data, error = rawtls.open_records(tls, nbytes, ends)
         reader = self.reader
         if reader is None:
             self._came_idle(data, error)
@@ -508,32 +508,36 @@ class _RecordBoundary:
         self._head = b""  # first bytes of a header that came in two pieces
         self.aligned = True
 
-    def take(self, data: memoryview, size: int) -> bool:
-        """Follow the first ``size`` bytes; return whether they are exactly one whole record."""
+    def take(self, data: memoryview, size: int) -> Sequence[int]:
+        """Follow the first ``size`` bytes; return where records end in them, and ``size``."""
         if (
             self.aligned
             and size > _RECORD_HEADER
             and size == _RECORD_HEADER + (data[3] << 8) + data[4]
         ):
-            return True
-        position = self._need
+            return (size,)
+        end = self._need  # of the record under way, 0 if there is none
         if self._head:
             more = _RECORD_HEADER - len(self._head)
             head = self._head + bytes(data[: min(more, size)])
             if len(head) < _RECORD_HEADER:
                 self._head = head
-                return False
+                return (size,)
             self._head = b""
-            position = more + (head[3] << 8) + head[4]
-        while position + _RECORD_HEADER <= size:
-            position += _RECORD_HEADER + (data[position + 3] << 8) + data[position + 4]
-        if position <= size:
-            self._head = bytes(data[position:size])
+            end = more + (head[3] << 8) + head[4]
+        ends = [end] if 0 < end < size else []
+        while end + _RECORD_HEADER <= size:
+            end += _RECORD_HEADER + (data[end + 3] << 8) + data[end + 4]
+            if end < size:
+                ends.append(end)
+        ends.append(size)
+        if end <= size:
+            self._head = bytes(data[end:size])
             self._need = 0
         else:
-            self._need = position - size
-        self.aligned = position == size
-        return False
+            self._need = end - size
+        self.aligned = end == size
+        return ends
 
 
 def _error_queue(error: SSL.Error) -> tuple[tuple[str, str, str], ...]:

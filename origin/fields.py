@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import re
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, cast
+from typing import TYPE_CHECKING, Final, Generic, TypeVar, cast
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
 CRLF: Final = b"\r\n"
 
@@ -75,13 +75,20 @@ _NOT_IN_TRAILERS: Final = frozenset({b"cookie", b"set-cookie", b"trailer", b"www
 _NOT_REMOVABLE: Final = frozenset({b"close", b"keep-alive", b"host", b"content-length"})
 
 _LEARNT_MAX: Final = 2000
-_LEARNT_LINE_BYTES: Final = 128
+_LEARNT_LINE_BYTES: Final = 512
 _learnt: dict[bytes, Kind] = {}
 _learnt_lines: dict[bytes, Kind] = {}
+_learnt_kind: Final = _learnt_lines.get
 #: The plain form of a line: one blank behind the colon, a value, none behind it. llhttp takes each
 #: such line and gives back the same name and value (tests/origin/test_fields.py).
 _PLAIN_LINE: Final = re.compile(
     rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): [!-~\x80-\xff](?:[\t -~\x80-\xff]*[!-~\x80-\xff])?"
+)
+
+#: reg-name, IPv4 or bracketed IPv6, and a port (RFC 9110 section 7.2, RFC 3986 section 3.2.2);
+#: llhttp leaves the blanks behind a value.
+HOST_VALUE: Final = re.compile(
+    rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?[ \t]*"
 )
 
 
@@ -103,6 +110,8 @@ def _look_at_line(line: bytes) -> Kind:
     kind = kind_of(match[1])
     if kind is Kind.CONNECTION and value_of(line).lower() == b"keep-alive":
         kind = Kind.KEEP_ALIVE
+    elif kind is Kind.HOST and HOST_VALUE.fullmatch(value_of(line)) is None:
+        return Kind.ODD
     if len(line) <= _LEARNT_LINE_BYTES:
         if len(_learnt_lines) >= _LEARNT_MAX:
             _learnt_lines.clear()
@@ -110,12 +119,40 @@ def _look_at_line(line: bytes) -> Kind:
     return kind
 
 
-def shape_of(lines: list[bytes]) -> tuple[Kind, ...]:
-    """Return the kinds of a head's lines, without its start line: messages have few shapes."""
-    shape = tuple(map(_learnt_lines.get, lines))
-    if None in shape:
-        return tuple([kind or _look_at_line(line) for kind, line in zip(shape, lines, strict=True)])
-    return cast("tuple[Kind, ...]", shape)
+_SHAPES_MAX: Final = 500
+_UNKNOWN: Final = object()
+Found = TypeVar("Found")
+
+
+class Shapes(Generic[Found]):
+    """What is known of heads by their shape, the kinds of their lines in order.
+
+    Messages have few shapes, so what follows from one is found out once.
+    """
+
+    __slots__ = ("_known", "_look")
+
+    def __init__(self, look: Callable[[tuple[Kind, ...]], Found | None]) -> None:
+        """Start with no shape known; ``look`` says what follows from one that is new."""
+        self._look = look
+        self._known: dict[tuple[Kind | None, ...], Found | None] = {}
+
+    def of(self, lines: list[bytes]) -> Found | None:
+        """Return what is known of a head with these lines (without its start line)."""
+        kinds = tuple(map(_learnt_kind, lines))
+        found = self._known.get(kinds, _UNKNOWN)
+        if found is _UNKNOWN:  # a new shape, or a line that is not learnt
+            learnt = zip(kinds, lines, strict=True)
+            return self._find(tuple([kind or _look_at_line(line) for kind, line in learnt]))
+        return cast("Found | None", found)
+
+    def _find(self, kinds: tuple[Kind, ...]) -> Found | None:
+        known = self._known
+        if kinds not in known:
+            if len(known) >= _SHAPES_MAX:  # they come from both sides: bounded
+                known.clear()
+            known[kinds] = self._look(kinds)
+        return known[kinds]
 
 
 def line_of(name: bytes, value: bytes) -> bytes:

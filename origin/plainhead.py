@@ -13,9 +13,9 @@ docs/adr/0007-where-the-microseconds-go.md has the figures.
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, TypeAlias
 
-from mralab.origin.fields import Kind, shape_of
+from mralab.origin.fields import Kind, Shapes
 
 _MAX_FIELDS: Final = 1000
 _MAX_DIGITS: Final = 18
@@ -23,7 +23,6 @@ _START: Final = re.compile(rb"HTTP/1\.1 (20[0-35-9]|[345][0-9][0-9]) ([\t -~\x80
 _LENGTH_VALUE: Final = len(b"Content-Length: ")
 _KEPT: Final = 500
 _starts: dict[bytes, tuple[int, bytes]] = {}
-_shapes: dict[tuple[Kind, ...], _Shape | None] = {}
 #: Kinds of lines that a plain head may have any number of.
 _ANY_NUMBER: Final = frozenset(
     {
@@ -49,16 +48,9 @@ _AT_MOST_ONE: Final = frozenset({Kind.CONTENT_LENGTH, Kind.KEEP_ALIVE})
 PlainHead: TypeAlias = tuple[int, bytes, list[bytes], int, bool, bool]
 
 
-class _Shape(NamedTuple):
-    """Where things stand in all heads of one shape."""
-
-    length: int  #: index of Content-Length, or -1
-    connection: int  #: index of Connection, or -1
-    has_date: bool
-    has_age: bool
-
-
-_UNKNOWN: Final = _Shape(-1, -1, has_date=False, has_age=False)
+#: Where things stand in all heads of one shape: index of Content-Length, or -1; index of
+#: Connection, or -1; whether there is a Date; whether there is an Age.
+_Shape: TypeAlias = tuple[int, int, bool, bool]
 
 
 def plain_head(head: bytes) -> PlainHead | None:
@@ -73,12 +65,10 @@ def plain_head(head: bytes) -> PlainHead | None:
     fields = head.split(b"\r\n")
     line = fields.pop(0)
     start = _starts.get(line) or _look_at_start(line)
-    kinds = shape_of(fields)
-    shape = _shapes.get(kinds, _UNKNOWN)
-    if shape is _UNKNOWN:
-        shape = _look_at_shape(kinds)
+    shape = _shapes.of(fields)
     if start is None or shape is None:
         return None
+    status, reason = start
     at_length, connection, has_date, has_age = shape
     length = -1
     if at_length >= 0:
@@ -88,7 +78,7 @@ def plain_head(head: bytes) -> PlainHead | None:
         length = int(digits)
     if connection >= 0:
         del fields[connection]
-    return (*start, fields, length, has_date, has_age)
+    return status, reason, fields, length, has_date, has_age
 
 
 def _look_at_start(line: bytes) -> tuple[int, bytes] | None:
@@ -103,20 +93,17 @@ def _look_at_start(line: bytes) -> tuple[int, bytes] | None:
 
 
 def _look_at_shape(kinds: tuple[Kind, ...]) -> _Shape | None:
-    """Return what is to be known of a shape that is not remembered yet, and remember it."""
-    if len(kinds) > _MAX_FIELDS:
-        return None
-    shape = None
-    if all(
+    """Return what is to be known of a shape."""
+    if len(kinds) > _MAX_FIELDS or not all(
         kind in _ANY_NUMBER or (kind in _AT_MOST_ONE and kinds.count(kind) == 1) for kind in kinds
     ):
-        shape = _Shape(
-            length=kinds.index(Kind.CONTENT_LENGTH) if Kind.CONTENT_LENGTH in kinds else -1,
-            connection=kinds.index(Kind.KEEP_ALIVE) if Kind.KEEP_ALIVE in kinds else -1,
-            has_date=Kind.DATE in kinds,
-            has_age=Kind.AGE in kinds,
-        )
-    if len(_shapes) >= _KEPT:
-        _shapes.clear()
-    _shapes[kinds] = shape
-    return shape
+        return None
+    return (
+        kinds.index(Kind.CONTENT_LENGTH) if Kind.CONTENT_LENGTH in kinds else -1,
+        kinds.index(Kind.KEEP_ALIVE) if Kind.KEEP_ALIVE in kinds else -1,
+        Kind.DATE in kinds,
+        Kind.AGE in kinds,
+    )
+
+
+_shapes: Final = Shapes(_look_at_shape)

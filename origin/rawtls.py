@@ -10,15 +10,17 @@ keep-alive request of 1 KB takes about a tenth less (docs/adr/0003-data-plane.md
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from OpenSSL import SSL
 
 from mralab.origin.wire import READ_BUFFER
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 _RECORD: Final = 16_384  # largest plaintext of a TLS record, and the size of one read
 _PLAIN: Final = len(READ_BUFFER) + 2 * _RECORD  # of what was read at once, and a record before it
-_STEP: Final = 32_768  # fed at once
 _OUT: Final = 65_536  # a record, and what a handshake may have left before it
 
 
@@ -45,18 +47,16 @@ def read_public(connection: SSL.Connection) -> tuple[bytes, SSL.Error | None]:
 
 
 def open_public(
-    connection: SSL.Connection,
-    size: int,
-    one: bool,  # noqa: FBT001  a keyword costs
+    connection: SSL.Connection, size: int, ends: Sequence[int]
 ) -> tuple[bytes, SSL.Error | None]:
     """Feed, and read; :func:`read_public` says what is returned.
 
     Args:
         connection: its handshake is complete.
         size: bytes in the shared read buffer.
-        one: it is known that they are one record and no more, so nobody looks for another.
+        ends: where records end in them, and ``size``: so nobody asks for one that is not complete.
     """
-    del one
+    del ends
     feed_public(connection, size)
     return read_public(connection)
 
@@ -92,25 +92,19 @@ def _use_private_names(library: Any, ffi: Any) -> None:
     plain_bytes, out_bytes = ffi.buffer(plain), ffi.buffer(out)
 
     def open_private(
-        connection: Any,
-        size: int,
-        one: bool,  # noqa: FBT001  as above
+        connection: Any, size: int, ends: Sequence[int]
     ) -> tuple[bytes, SSL.Error | None]:
+        del size
         ssl, bio = connection._ssl, connection._into_ssl
-        if one and bio_write(bio, received, size) == size:
-            count = ssl_read(ssl, plain, _RECORD)
-            if count > 0:
-                return plain_bytes[:count], None
-            return read_public(connection)
         start = total = 0
-        while start < size:  # what lies in the nearest cache is copied at a fraction of the cost
-            step = min(size - start, _STEP)
-            if bio_write(bio, received + start, step) != step:
-                connection.bio_write(READ_BUFFER[start : start + step])  # says why
-            start += step
-            while (count := ssl_read(ssl, plain + total, _RECORD)) > 0:
+        for end in ends:  # one by one: OpenSSL's buffer stays small, and what is in it near
+            if bio_write(bio, received + start, end - start) != end - start:
+                connection.bio_write(READ_BUFFER[start:end])  # says why
+            start = end
+            count = ssl_read(ssl, plain + total, _RECORD)
+            if count > 0:
                 total += count
-            if get_error(ssl, count) != want_read:
+            elif get_error(ssl, count) != want_read:  # else it was not data
                 data = plain_bytes[:total]
                 rest, error = read_public(connection)  # says why
                 return data + rest, error
@@ -118,8 +112,11 @@ def _use_private_names(library: Any, ffi: Any) -> None:
 
     def write_private(connection: Any, data: bytes) -> bytes:
         ssl, bio = connection._ssl, connection._from_ssl
-        source, size, sent = from_buffer(data), len(data), 0
-        records = b""
+        size = len(data)
+        if size <= _RECORD and ssl_write(ssl, data, size) == size:
+            record: bytes = out_bytes[: bio_read(bio, out, _OUT)]
+            return record
+        source, sent, records = from_buffer(data), 0, b""
         while sent < size:
             count = ssl_write(ssl, source + sent, size - sent)
             if count <= 0:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from ipaddress import ip_address
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from mralab.config.faults import ConfigFault, ConfigFaults, shown
 from mralab.errors import ConfigError, OriginNameError, RouteError
@@ -27,11 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+_SETTLED_MAX: Final = 10_000
+
 
 class Resolver:
-    """Looks hosts up. Holds the static names of one snapshot; keeps no answers."""
+    """Looks hosts up. Holds the static names of one snapshot; keeps no answers of the system's."""
 
-    __slots__ = ("_as_written", "_canonical", "_redirects")
+    __slots__ = ("_as_written", "_canonical", "_redirects", "_settled")
 
     def __init__(self, hosts: Mapping[str, tuple[str, ...]]) -> None:
         """Take static names as :func:`load_hosts` gives them."""
@@ -44,6 +46,7 @@ class Resolver:
                 self._redirects[key] = addresses[0]
             canonical[key] = tuple(dict.fromkeys((*canonical.get(key, ()), *addresses)))
         self._canonical = canonical
+        self._settled: dict[str, list[str] | None] = {}  # what needs no look-up, by host
 
     def dialled(self, address: str) -> str:
         """Return where a connection to this address goes: elsewhere only if a line says so."""
@@ -63,12 +66,14 @@ class Resolver:
             OriginNameError: the name has no address, or the resolver cannot tell now.
             RouteError: the host is none that a route may have.
         """
-        canonical = canonical_host(host)
-        if _is_address(canonical):
-            return [_written(canonical)]
-        static = self._as_written.get(host) or self._canonical.get(canonical)
-        if static is not None:
-            return [_written(address) for address in static]
+        try:
+            settled = self._settled[host]
+        except KeyError:
+            if len(self._settled) >= _SETTLED_MAX:  # hosts come from clients: bounded
+                self._settled.clear()
+            settled = self._settled[host] = self._without_looking(host)
+        if settled is not None:
+            return settled
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP
@@ -79,6 +84,14 @@ class Resolver:
                 hint="add it to DNS or to the file given as --hosts",
             ) from exc
         return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
+
+    def _without_looking(self, host: str) -> list[str] | None:
+        """Return the addresses of a literal or of a static name; None if the system knows them."""
+        canonical = canonical_host(host)
+        if _is_address(canonical):
+            return [_written(canonical)]
+        static = self._as_written.get(host) or self._canonical.get(canonical)
+        return None if static is None else [_written(address) for address in static]
 
 
 def load_hosts(path: Path) -> dict[str, tuple[str, ...]]:

@@ -14,7 +14,7 @@ Source: RFC 9112 sections 6.3, 7 and 9.2; RFC 9110 section 15.2.
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import httptools
 
@@ -29,7 +29,11 @@ from mralab.origin.fields import (
     passes_in_trailer,
 )
 from mralab.origin.plainhead import plain_head
+from mralab.origin.wire import DEAR_TO_COPY
 from mralab.truststore.verdict import Reason
+
+if TYPE_CHECKING:
+    from mralab.origin.wire import Data
 
 _PASS = Kind.PASS
 _DROP = Kind.DROP
@@ -63,7 +67,7 @@ class ResponseSink(Protocol):
     def response_head(self, response: ResponseReader) -> None:
         """The final head is complete."""
 
-    def response_body(self, data: bytes) -> None:
+    def response_body(self, data: Data) -> None:
         """A piece of the body."""
 
     def response_flush(self) -> None:
@@ -114,6 +118,7 @@ class ResponseReader:
     has_age = False
     head_seen = False
     complete = False
+    trailers: tuple[bytes, ...] = ()
     version_1_0 = False
     refusal = ""
     _head_bytes = 0
@@ -140,7 +145,6 @@ class ResponseReader:
         self._no_body_expected = head_request
         self._upgrade_asked = upgrade_asked
         self._max_head_bytes = max_head_bytes
-        self.trailers: list[bytes] = []
 
     # parser callbacks, in the order they come
 
@@ -164,7 +168,7 @@ class ResponseReader:
         kind = kind_of(name)
         if self.head_seen:
             if not self.complete and passes_in_trailer(name):
-                self.trailers.append(line_of(name, value))
+                self.trailers = (*self.trailers, line_of(name, value))
             return
         if kind is _PASS:
             pass
@@ -329,7 +333,7 @@ class ResponseReader:
         self.reusable = self.head_seen = True
         sink.response_head(self)
         left = 0 if bodyless else length
-        body = data[end + 4 :]
+        body: Data = data[end + 4 :] if len(data) < DEAR_TO_COPY else memoryview(data)[end + 4 :]
         if len(body) == left and self._sink is sink:
             self.complete = True
             if body:
@@ -338,7 +342,7 @@ class ResponseReader:
             self._left = left
             self.complete = left == 0
             if body:
-                self.feed(body)
+                self.feed(bytes(body))
         return True
 
     def _parse(self, data: bytes, sink: ResponseSink) -> None:

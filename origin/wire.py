@@ -15,10 +15,14 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
+
+#: What arrived: large pieces are views of what they came in.
+Data: TypeAlias = bytes | memoryview
 
 #: One read buffer for every connection of the process: ``get_buffer`` and ``buffer_updated``
 #: follow each other without a turn of the loop between them, so its content never outlives one
@@ -28,6 +32,8 @@ READ_BUFFER = memoryview(bytearray(1 << 17))
 #: Bytes of large pieces that may wait for the end of a turn; with more all is written at once.
 _WAITING_MAX: Final = 1 << 18
 _LARGE: Final = 1 << 12
+#: Bytes of a piece that is dearer to copy than to hand on as it is.
+DEAR_TO_COPY: Final = 1 << 13
 #: ``struct linger``: on, no time. Closing then resets.
 _NO_LINGER: Final = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
 
@@ -55,7 +61,7 @@ class WriteQueue:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         """Bind the queue to the loop whose turns it follows."""
         self._loop = loop
-        self._queue: list[tuple[asyncio.Transport, bytes]] = []
+        self._queue: list[tuple[Callable[[Any], None], object]] = []  # what sends it, and it
         self._waiting = 0  # bytes of large pieces in the queue
 
     def write(self, transport: asyncio.Transport, data: bytes) -> None:
@@ -63,18 +69,32 @@ class WriteQueue:
         queue = self._queue
         if not queue:
             self._loop.call_soon(self.flush)
-        queue.append((transport, data))
+        queue.append((transport.write, data))
         if len(data) > _LARGE:
-            self._waiting += len(data)
-            if self._waiting > _WAITING_MAX:
-                self.flush()
+            self._count(len(data))
+
+    def write_all(self, transport: asyncio.Transport, pieces: list[Data]) -> None:
+        """Write pieces likewise; where one is large, by one system call instead of a copy."""
+        if len(pieces[-1]) < DEAR_TO_COPY:
+            self.write(transport, b"".join(pieces))
+            return
+        queue = self._queue
+        if not queue:
+            self._loop.call_soon(self.flush)
+        queue.append((transport.writelines, pieces))
+        self._count(sum(map(len, pieces)))
 
     def flush(self) -> None:
         """Do what is queued now."""
         queue, self._queue = self._queue, []
         self._waiting = 0
-        for transport, data in queue:
+        for send, data in queue:
             try:
-                transport.write(data)
+                send(data)
             except RuntimeError:  # it was closed in this turn: that must not cost the others theirs
                 continue
+
+    def _count(self, size: int) -> None:
+        self._waiting += size
+        if self._waiting > _WAITING_MAX:
+            self.flush()

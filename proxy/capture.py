@@ -15,7 +15,7 @@ import asyncio
 import random
 import socket
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from mralab import __version__
@@ -24,7 +24,7 @@ from mralab.trafficlog.capture import CaptureWriter, path_of_worker
 from mralab.trafficlog.pcapng import Conversation, Leg, Side
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 _NUMBER_BITS: Final = 32
@@ -58,16 +58,16 @@ class Capture:
         self._clock_ns = clock_ns
         self._held: list[bytes] | None = None
 
-    def client(self, connection: asyncio.BufferedProtocol) -> asyncio.BufferedProtocol:
+    def client(self, connection: asyncio.Protocol) -> asyncio.Protocol:
         """Return what to give to the loop for a client's connection."""
-        return _Tap(self, Leg.CLIENT, connection)
+        return _ClientTap(self, connection)
 
     async def connect(
         self, factory: Callable[[], asyncio.BufferedProtocol], host: str, port: int
     ) -> object:
         """Connect to an origin: as ``loop.create_connection``, with a tap."""
         return await asyncio.get_running_loop().create_connection(
-            lambda: _Tap(self, Leg.ORIGIN, factory()), host, port
+            lambda: _OriginTap(self, factory()), host, port
         )
 
     def add_secret(self, line: bytes) -> None:
@@ -157,17 +157,18 @@ class _Flow:
             self.written_end()
 
 
-class _Tap(asyncio.BufferedProtocol):
+class _Tap(asyncio.BaseProtocol):
     """A connection's protocol as the loop sees it."""
 
-    __slots__ = ("_buffer", "_capture", "_connection", "_flow", "_leg")
+    __slots__ = ("_capture", "_flow", "_leg", "_told")
 
-    def __init__(self, capture: Capture, leg: Leg, connection: asyncio.BufferedProtocol) -> None:
+    def __init__(
+        self, capture: Capture, leg: Leg, told: asyncio.Protocol | asyncio.BufferedProtocol
+    ) -> None:
         self._capture = capture
         self._leg = leg
-        self._connection = connection
+        self._told = told
         self._flow: _Flow | None = None
-        self._buffer = memoryview(b"")
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         inner = cast("asyncio.Transport", transport)
@@ -175,36 +176,67 @@ class _Tap(asyncio.BufferedProtocol):
         if ours is not None and peer is not None:  # else it is reset already
             self._flow = flow = _Flow(self._capture, self._leg, ours, peer)
             inner = _TappedTransport(inner, flow)
-        self._connection.connection_made(inner)
+        self._told.connection_made(inner)
+
+    def eof_received(self) -> bool | None:
+        if self._flow is not None:
+            self._flow.read_end()
+        return self._told.eof_received()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._flow is not None:
+            self._flow.over(exc)
+        self._told.connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        self._told.pause_writing()
+
+    def resume_writing(self) -> None:
+        self._told.resume_writing()
+
+    @contextmanager
+    def _read(self, data: bytes) -> Iterator[None]:
+        """Record what came, behind the secrets that telling of it brings about."""
+        self._capture.hold()
+        try:
+            if self._flow is not None:
+                self._flow.read(data)
+            yield
+        finally:
+            self._capture.release()
+
+
+class _ClientTap(_Tap, asyncio.Protocol):
+    """Of a client's connection."""
+
+    __slots__ = ("_connection",)
+
+    def __init__(self, capture: Capture, connection: asyncio.Protocol) -> None:
+        super().__init__(capture, Leg.CLIENT, connection)
+        self._connection = connection
+
+    def data_received(self, data: bytes) -> None:
+        with self._read(data):
+            self._connection.data_received(data)
+
+
+class _OriginTap(_Tap, asyncio.BufferedProtocol):
+    """Of a connection to an origin."""
+
+    __slots__ = ("_buffer", "_connection")
+
+    def __init__(self, capture: Capture, connection: asyncio.BufferedProtocol) -> None:
+        super().__init__(capture, Leg.ORIGIN, connection)
+        self._connection = connection
+        self._buffer = memoryview(b"")
 
     def get_buffer(self, sizehint: int) -> memoryview:
         self._buffer = memoryview(self._connection.get_buffer(sizehint))
         return self._buffer
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._capture.hold()
-        try:
-            if self._flow is not None:
-                self._flow.read(bytes(self._buffer[:nbytes]))
+        with self._read(bytes(self._buffer[:nbytes])):
             self._connection.buffer_updated(nbytes)
-        finally:
-            self._capture.release()
-
-    def eof_received(self) -> bool | None:
-        if self._flow is not None:
-            self._flow.read_end()
-        return self._connection.eof_received()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._flow is not None:
-            self._flow.over(exc)
-        self._connection.connection_lost(exc)
-
-    def pause_writing(self) -> None:
-        self._connection.pause_writing()
-
-    def resume_writing(self) -> None:
-        self._connection.resume_writing()
 
 
 class _TappedTransport(asyncio.Transport):

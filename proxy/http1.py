@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final, cast
 import httptools
 
 from mralab.config.settings import Endpoint
-from mralab.origin.wire import READ_BUFFER, half_close, reset
+from mralab.origin.wire import half_close, reset
 from mralab.proxy.answers import bad_request
 from mralab.proxy.relay import ForwardedFields
 from mralab.proxy.request import Request, plain_request
@@ -26,11 +26,11 @@ from mralab.proxy.transaction import Transaction
 from mralab.trafficlog.render import dst_fields, src_fields
 
 if TYPE_CHECKING:
+    from mralab.origin.wire import Data
     from mralab.proxy.answers import Refusal
     from mralab.proxy.server import ProxyServer
     from mralab.proxy.tunnel import Tunnel
 
-_LARGE: Final = 8_192  # bytes of a piece that is dearer to copy than to write by itself
 _METHOD: Final = re.compile(rb"(?:\r\n)*[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: |$)")
 #: What llhttp says where another status than 400 is due.
 _STATUSES: Final = {
@@ -43,7 +43,7 @@ class _RefusedError(Exception):
     """Leaves the parser's callbacks; the refusal stands in ``ClientConnection``."""
 
 
-class ClientConnection(asyncio.BufferedProtocol):
+class ClientConnection(asyncio.Protocol):
     """One client connection.
 
     Attributes:
@@ -125,22 +125,17 @@ class ClientConnection(asyncio.BufferedProtocol):
         self._parser = httptools.HttpRequestParser(self)
         server.clients.add(self)
 
-    def get_buffer(self, sizehint: int) -> memoryview:
-        """Lend the shared read buffer."""
-        del sizehint
-        return READ_BUFFER
-
-    def buffer_updated(self, nbytes: int) -> None:
+    def data_received(self, data: bytes) -> None:
         """Parse what arrived; start the first request or pass on more of its body."""
         if self._tunnel is not None:
-            self._tunnel.client_data(bytes(READ_BUFFER[:nbytes]))
+            self._tunnel.client_data(data)
         elif self._closing:
             return  # read and forgotten: the client is to see the answer, not a reset
         elif self._last:
             if self._reading is not None:
-                self._reading.add_early_bytes(bytes(READ_BUFFER[:nbytes]))
-        elif self._head_bytes or not self._take_plain_request(bytes(READ_BUFFER[:nbytes])):
-            self._parse(READ_BUFFER[:nbytes])
+                self._reading.add_early_bytes(data)
+        elif self._head_bytes or not self._take_plain_request(data):
+            self._parse(data)
             if self._queue:
                 self._pump()
 
@@ -248,17 +243,10 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._transport is not None:
             self._server.wire.write(self._transport, data)
 
-    def write_all(self, pieces: list[bytes]) -> None:
-        """Send pieces to the client at the end of this turn; large ones are not copied together."""
-        transport = self._transport
-        if transport is None:
-            return
-        wire = self._server.wire
-        if len(pieces[-1]) < _LARGE:
-            wire.write(transport, b"".join(pieces))
-        else:
-            for piece in pieces:
-                wire.write(transport, piece)
+    def write_all(self, pieces: list[Data]) -> None:
+        """Send pieces to the client at the end of this turn."""
+        if self._transport is not None:
+            self._server.wire.write_all(self._transport, pieces)
 
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The origin reads slowly, or reads again: so does the client's connection."""
@@ -395,7 +383,7 @@ class ClientConnection(asyncio.BufferedProtocol):
             self.balance()
         return True
 
-    def _parse(self, data: memoryview) -> None:
+    def _parse(self, data: bytes) -> None:
         self._head_bytes += len(data)
         while (parser := self._parser) is not None:
             try:
@@ -413,7 +401,7 @@ class ClientConnection(asyncio.BufferedProtocol):
         if not self._reading_head:
             self._head_since = 0.0
 
-    def _refusal_for(self, error: httptools.HttpParserError, data: memoryview) -> Refusal:
+    def _refusal_for(self, error: httptools.HttpParserError, data: bytes) -> Refusal:
         """Return what llhttp's error deserves."""
         status = 400
         if self._reading_head:
@@ -472,11 +460,11 @@ class ClientConnection(asyncio.BufferedProtocol):
         if self._queue:
             self._pump()
 
-    def _goes_on_behind_upgrade(self, rest: memoryview) -> bool:
+    def _goes_on_behind_upgrade(self, rest: bytes) -> bool:
         """Look at a request that llhttp takes for the last in HTTP; return whether it is not."""
         transaction = self._transaction
         if transaction.request.upgrade:
-            transaction.add_early_bytes(bytes(rest))
+            transaction.add_early_bytes(rest)
             return False
         # The upgrade is not passed on, so what follows is HTTP.
         self._parser = httptools.HttpRequestParser(self)

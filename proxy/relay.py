@@ -18,6 +18,7 @@ from mralab.trafficlog.render import escape
 
 if TYPE_CHECKING:
     from mralab.origin.response import ResponseReader
+    from mralab.origin.wire import Data
     from mralab.proxy.request import Request
 
 _LAST_CHUNK: Final = b"0\r\n\r\n"
@@ -136,12 +137,12 @@ def response_head(
     return CRLF.join(parts)
 
 
-def chunk_of(data: bytes) -> bytes:
+def chunk_of(data: Data) -> bytes:
     """Return ``data`` as one chunk."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
+    return b"".join((b"%x\r\n" % len(data), data, CRLF))
 
 
-def last_chunk(trailers: list[bytes]) -> bytes:
+def last_chunk(trailers: tuple[bytes, ...]) -> bytes:
     """Return the last chunk with its trailer fields."""
     if not trailers:
         return _LAST_CHUNK

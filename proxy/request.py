@@ -13,10 +13,15 @@ Source: RFC 9112 sections 3.2, 6.1 and 6.3; the statuses are Apache Traffic Serv
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from base64 import b64decode
+from binascii import Error as Base64Error
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from mralab.origin.fields import (
+    HOST_VALUE,
     Kind,
+    Shapes,
     drop,
     drop_named,
     kind_of,
@@ -24,10 +29,9 @@ from mralab.origin.fields import (
     list_members,
     name_of,
     passes_in_trailer,
-    shape_of,
-    value_of,
 )
 from mralab.proxy.answers import Refusal, bad_request
+from mralab.trafficlog.render import escape
 from mralab.truststore.verdict import Reason
 
 if TYPE_CHECKING:
@@ -45,20 +49,19 @@ SAFE_METHODS: Final = frozenset({b"GET", b"HEAD", b"OPTIONS"})
 IDEMPOTENT_METHODS: Final = SAFE_METHODS | {b"TRACE", b"PUT", b"DELETE"}
 _MAX_LENGTH: Final = 2**63 - 1  # llhttp counts to twice that, origins often do not
 _MAX_HOP_DIGITS: Final = 9
-#: reg-name, IPv4 or bracketed IPv6, and a port (RFC 9110 section 7.2, RFC 3986 section 3.2.2);
-#: llhttp leaves the blanks behind a value.
-_HOST: Final = re.compile(rb"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(?::[0-9]*)?[ \t]*")
 _UPGRADABLE: Final = b"websocket"
+_USERNAMES_MAX: Final = 256
 
 
 class Request:
     """What one request says. Filled by the parser's callbacks.
 
-    Defaults stand on the class: a new request stores two attributes instead of twenty.
+    Defaults stand on the class: a new request stores one attribute instead of twenty.
 
     Attributes:
         method: as sent; ``method_text`` the same as text.
         url: request target as sent.
+        prints: whether nothing in the target needs an escape in log lines.
         path: what goes to the origin, set when the route is known; ``path_text`` the same as text,
             ``path_logged`` as it stands in log lines.
         received: every field as it came, kept for the debug log only.
@@ -82,6 +85,7 @@ class Request:
     method_text: str = ""
     path_text: str = ""
     path_logged: str = ""
+    prints: bool = False
     received: tuple[tuple[bytes, bytes], ...] = ()
     url: bytes = b""
     path: bytes = b""
@@ -97,6 +101,7 @@ class Request:
     version_1_0: bool = False
     keep_alive: bool = True
     head_complete: bool = False
+    trailers: tuple[bytes, ...] = ()
     _host: bytes = b""
     _hosts: int = 0
     _connection: bytes = b""
@@ -105,14 +110,13 @@ class Request:
     def __init__(self) -> None:
         """Start with an empty field list."""
         self.fields: list[bytes] = []
-        self.trailers: list[bytes] = []
 
     def add_field(self, name: bytes, value: bytes) -> None:
         """Take one field, or a trailer field once the head is complete."""
         kind = kind_of(name)
         if self.head_complete:
             if passes_in_trailer(name):
-                self.trailers.append(line_of(name, value))
+                self.trailers = (*self.trailers, line_of(name, value))
         elif kind is _PASS or _TAKERS[kind](self, value):
             self.fields.append(line_of(name, value))
 
@@ -136,7 +140,7 @@ class Request:
             return bad_request(414, f"request target of more than {limits.max_url_bytes} bytes")
         if self._hosts != 1 and not (self.version_1_0 and not self._hosts):
             return bad_request(400, f"{self._hosts or 'no'} Host fields")
-        if self._hosts and not _HOST.fullmatch(self._host):
+        if self._hosts and not HOST_VALUE.fullmatch(self._host):
             return bad_request(400, f"Host {self._host.decode('latin-1')!r}")
         refusal = self._judge_framing() or self._count_hop()
         if refusal is None:
@@ -285,38 +289,43 @@ _TAKERS_BY_KIND: Final[dict[Kind, _Taker]] = {
 #: What becomes of a field of each kind, by the kind's number: whether it passes on as it is.
 _TAKERS: Final = tuple(_TAKERS_BY_KIND[kind] for kind in Kind)
 
-#: What a plain request asks for: nothing that has a body or another rule of its own.
+
+@lru_cache(maxsize=_USERNAMES_MAX)  # a client sends the same with each of its requests
+def username_of(authorization: bytes) -> str:
+    """Return the user of Basic credentials as it stands in log lines; empty if there is none."""
+    scheme, _, credentials = authorization.partition(b" ")
+    if scheme.lower() != b"basic":
+        return ""
+    try:
+        name = b64decode(credentials.strip(), validate=True).partition(b":")[0]
+    except (Base64Error, ValueError):
+        return ""
+    return escape(name.decode("utf-8", "replace"))
+
+
+#: What a plain request asks for: nothing that has a body or another rule of its own, and nothing
+#: that a log line would have to escape.
 _PLAIN_START: Final = re.compile(
-    rb"(GET|HEAD|DELETE) ((?:http://[A-Za-z0-9._-]+(?::[0-9]+)?)?/[!\"$-~]*) HTTP/1\.1"
+    rb"(GET|HEAD|DELETE) ((?:http://[A-Za-z0-9._-]+(?::[0-9]+)?)?/[!$-\[\]-~]*) HTTP/1\.1"
 )
 _METHODS: Final = {b"GET": "GET", b"HEAD": "HEAD", b"DELETE": "DELETE"}
+#: Lines of a plain request whose value is noted, at most one of each: where, and behind what.
+_NOTED: Final = {
+    Kind.FORWARDED_FOR: ("forwarded_for", len(b"X-Forwarded-For: ")),
+    Kind.VIA: ("via", len(b"Via: ")),
+    Kind.AUTHORIZATION: ("authorization", len(b"Authorization: ")),
+    Kind.TRACKING_ID: ("tracking_id", len(b"TrackingID: ")),
+}
+_ONCE: Final = (Kind.CLIENT_IP, *_NOTED)
+#: Lines of a plain request that do not pass on as they are.
+_ENDING: Final = frozenset({Kind.HOST, Kind.FORWARDED_FOR, Kind.VIA, Kind.KEEP_ALIVE})
 #: Kinds of lines that a plain request may have beside one Host.
-_PLAIN_KINDS: Final = frozenset(
-    {
-        Kind.PASS,
-        Kind.HOST,
-        Kind.FORWARDED_FOR,
-        Kind.VIA,
-        Kind.CLIENT_IP,
-        Kind.AUTHORIZATION,
-        Kind.TRACKING_ID,
-        Kind.DATE,
-        Kind.AGE,
-        Kind.KEEP_ALIVE,
-    }
-)
-_SHAPES_MAX: Final = 500
+_PLAIN_KINDS: Final = _ENDING | {Kind.PASS, Kind.DATE, Kind.AGE, *_ONCE}
 
 
-class _Shape(NamedTuple):
-    """What to do with the lines of all requests of one shape."""
-
-    taken: tuple[tuple[int, _Taker], ...]  #: lines whose value is noted, in order
-    dropped: tuple[int, ...]  #: lines that end here, from the last to the first
-
-
-_UNKNOWN: Final = _Shape((), ())
-_shapes: dict[tuple[Kind, ...], _Shape | None] = {}
+#: What to do with the lines of all requests of one shape: which are noted (index, as what, behind
+#: what), whether there is a Client-ip, which end here (from the last to the first).
+_Shape: TypeAlias = tuple[tuple[tuple[int, str, int], ...], bool, tuple[int, ...]]
 
 
 def plain_request(head: bytes, limits: Limits) -> Request | None:
@@ -338,44 +347,33 @@ def plain_request(head: bytes, limits: Limits) -> Request | None:
         or len(head) > limits.max_header_bytes
     ):
         return None
-    kinds = shape_of(lines)
-    shape = _shapes.get(kinds, _UNKNOWN)
-    if shape is _UNKNOWN:
-        shape = _look_at_shape(kinds)
-    if shape is None:
+    method, url = start.groups()
+    shape = _shapes.of(lines)
+    if shape is None or len(url) > limits.max_url_bytes:
         return None
     request = Request()
-    taken, dropped = shape
-    for index, take in taken:
-        take(request, value_of(lines[index]))
-    for index in dropped:
-        del lines[index]
-    method, url = start.groups()
-    if len(url) > limits.max_url_bytes or not _HOST.fullmatch(request._host):
-        return None
     request.method, request.method_text, request.url = method, _METHODS[method], url
+    request.prints = request.head_complete = True
+    noted, request.client_ip, ending = shape
+    for index, attribute, begin in noted:
+        setattr(request, attribute, lines[index][begin:])
+    for index in ending:
+        del lines[index]
     request.fields = lines
-    request.head_complete = True
     return request
 
 
 def _look_at_shape(kinds: tuple[Kind, ...]) -> _Shape | None:
-    """Return what is to be done with a shape that is not remembered yet, and remember it."""
-    shape = None
-    if _PLAIN_KINDS.issuperset(kinds) and kinds.count(Kind.HOST) == 1:
-        probe = Request()
-        passes = [kind is _PASS or _TAKERS[kind](probe, b"") for kind in kinds]
-        shape = _Shape(
-            taken=tuple(
-                (index, _TAKERS[kind]) for index, kind in enumerate(kinds) if kind in _NOTED
-            ),
-            dropped=tuple(index for index, stays in enumerate(passes) if not stays)[::-1],
-        )
-    if len(_shapes) >= _SHAPES_MAX:  # shapes come from clients: bounded
-        _shapes.clear()
-    _shapes[kinds] = shape
-    return shape
+    """Return what is to be done with a shape; nothing if llhttp has to look at it."""
+    if (
+        not _PLAIN_KINDS.issuperset(kinds)
+        or kinds.count(Kind.HOST) != 1
+        or any(kinds.count(kind) > 1 for kind in _ONCE)
+    ):
+        return None
+    noted = tuple((index, *_NOTED[kind]) for index, kind in enumerate(kinds) if kind in _NOTED)
+    ending = tuple(index for index, kind in enumerate(kinds) if kind in _ENDING)[::-1]
+    return noted, Kind.CLIENT_IP in kinds, ending
 
 
-#: Kinds of lines whose value is noted.
-_NOTED: Final = _PLAIN_KINDS - {Kind.PASS, Kind.DATE, Kind.AGE, Kind.KEEP_ALIVE}
+_shapes: Final = Shapes(_look_at_shape)

@@ -31,7 +31,7 @@ from mralab.trafficlog.capture import CaptureWriter, KeyLogWriter
 from mralab.trafficlog.writer import JsonLogWriter, LineWriter, LogWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from mralab.config.settings import Settings
     from mralab.origin.connect import Connect
@@ -52,6 +52,7 @@ class ProxyServer:
         wire: the loop's write queue.
         connect: how to connect to an origin if not by the loop itself.
         pool: idle origin connections.
+        tracking_ids: for requests that bring none; no other transaction has it, in no worker.
         clients: open client connections.
         log: the event log.
         debug: whether DEBUG twins are written.
@@ -88,8 +89,7 @@ class ProxyServer:
         self.thread = worker
         self._stride = workers
         self._txn_id = worker
-        self._tracking_prefix = str(uuid4())[:24]
-        self._tracking = count(random.getrandbits(40))  # names log lines, guards nothing
+        self.tracking_ids = _tracking_ids()
         self._own_log = log is None
         self.log = log or LogWriter(
             settings.log.event_log,
@@ -265,10 +265,6 @@ class ProxyServer:
         self._txn_id += self._stride
         return self._txn_id
 
-    def next_tracking_id(self) -> str:
-        """Return a text in the form of a UUID that no other transaction has, in no worker."""
-        return f"{self._tracking_prefix}{next(self._tracking) & 0xFFFFFFFFFFFF:012x}"
-
     def date(self) -> str:
         """Return the Date field's value, rendered once per second."""
         second = int(self.loop.time())
@@ -319,7 +315,7 @@ class ProxyServer:
         writers = (self._json, self._keylog, capture, self.log)
         return [writer for writer in writers if writer is not None]
 
-    def _client_factory(self) -> Callable[[], asyncio.BufferedProtocol]:
+    def _client_factory(self) -> Callable[[], asyncio.Protocol]:
         """Return what the loop makes of each client that connects."""
         capture = self._capture
         if capture is None:
@@ -370,6 +366,14 @@ class ProxyServer:
 
 
 _HOP_ID: Final = str(uuid4())
+_LAST_DIGITS: Final = tuple(f"{number:03x}" for number in range(0x1000))
+
+
+def _tracking_ids() -> Iterator[str]:
+    """Make texts in the form of a UUID, each once: they name log lines, and guard nothing."""
+    prefix = str(uuid4())[:24]
+    for high in count(random.getrandbits(28)):
+        yield from map(f"{prefix}{high & 0xFFFFFFFFF:09x}".__add__, _LAST_DIGITS)
 
 
 def bind(endpoint: Endpoint, *, shared: bool) -> socket.socket:

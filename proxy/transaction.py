@@ -16,8 +16,6 @@ WARNING and ERROR pair comes once per attempt, is inferred from its capture.
 
 from __future__ import annotations
 
-from base64 import b64decode
-from binascii import Error as Base64Error
 from typing import TYPE_CHECKING, Final
 
 from mralab.errors import RouteError
@@ -35,7 +33,7 @@ from mralab.proxy.answers import (
     start_line,
 )
 from mralab.proxy.eventlog import log_failed_attempt, log_let_pass
-from mralab.proxy.request import IDEMPOTENT_METHODS, SAFE_METHODS
+from mralab.proxy.request import IDEMPOTENT_METHODS, SAFE_METHODS, username_of
 from mralab.proxy.tunnel import Tunnel
 from mralab.trafficlog import render
 from mralab.trafficlog.grammar import Verb
@@ -43,6 +41,7 @@ from mralab.truststore.verdict import Reason
 
 if TYPE_CHECKING:
     from mralab.origin.connection import OriginConnection
+    from mralab.origin.wire import Data
     from mralab.proxy.http1 import ClientConnection
     from mralab.proxy.request import Request
     from mralab.proxy.server import ProxyServer
@@ -52,6 +51,7 @@ if TYPE_CHECKING:
 
 _ALLOW_LIST_OFF: Final = render.rule_fields("", "prefix", "Allow list off")
 _FIRST_ERROR: Final = 400
+_OK: Final = Reason.OK  # an enum's member is looked up through two classes
 _EARLY_MAX: Final = 65_536  # bytes of another protocol kept until it is agreed on
 
 
@@ -110,7 +110,7 @@ class Transaction:
         self._server = server
         self.request = request
         self._body: list[bytes] = []
-        self._out: list[bytes] = []
+        self._out: list[Data] = []
 
     # -- 1 to 3: what the client connection calls
 
@@ -126,7 +126,7 @@ class Transaction:
         self.tracking_id = (
             render.escape(request.tracking_id.decode("latin-1").rstrip())
             if request.tracking_id
-            else server.next_tracking_id()
+            else next(server.tracking_ids)
         )
         self.tag = render.tag_fields(self.number, self.tracking_id)
         if self.refusal is not None:
@@ -141,8 +141,8 @@ class Transaction:
             self._refuse(bad_route(str(exc)))
             return
         self.destination = destination
-        request.path_text = request.path.decode("latin-1")
-        request.path_logged = render.escape(request.path_text)
+        path = request.path_text = request.path.decode("latin-1")
+        request.path_logged = path if request.prints else render.escape(path)
         if not self._allowed(destination, stamp):
             return
         connection = server.pool.take(destination.key)
@@ -325,7 +325,7 @@ class Transaction:
             )
         )
 
-    def response_body(self, data: bytes) -> None:
+    def response_body(self, data: Data) -> None:
         """Pass a piece of the body on."""
         self._out.append(relay.chunk_of(data) if self._chunk else data)
 
@@ -358,7 +358,7 @@ class Transaction:
                 self._server.pool.give(connection, self._server.now)
             else:
                 connection.close()
-        self._finish(Reason.OK, "", keep=keep)
+        self._finish(_OK, "", keep=keep)
 
     def response_failed(self, response: ResponseReader, failure: OriginFailure) -> None:
         """The response cannot be completed: try again where that is safe, or answer."""
@@ -400,7 +400,7 @@ class Transaction:
             rule = rules.allows(request.method_text, request.path_text)
             event_fields = None if rule is None else rule.event_fields
         url = route.base_url + request.path_logged
-        username = self._username() if request.authorization else ""
+        username = username_of(request.authorization) if request.authorization else ""
         if event_fields is not None:
             log.add(
                 render.request_allowed(
@@ -426,16 +426,6 @@ class Transaction:
         )
         self._refuse(not_allowed(f"no allow list rule for {request.method_text} {url}"))
         return False
-
-    def _username(self) -> str:
-        scheme, _, credentials = self.request.authorization.partition(b" ")
-        if scheme.lower() != b"basic":
-            return ""
-        try:
-            name = b64decode(credentials.strip(), validate=True).partition(b":")[0]
-        except (Base64Error, ValueError):
-            return ""
-        return render.escape(name.decode("utf-8", "replace"))
 
     def _connect(self) -> None:
         server = self._server
@@ -490,7 +480,9 @@ class Transaction:
 
     def _log_received(self, client: ClientConnection, stamp: Stamp) -> None:
         request, log = self.request, self._server.log
-        url = render.escape(request.url.decode("latin-1"))
+        url = request.url.decode("latin-1")
+        if not request.prints:
+            url = render.escape(url)
         line = f"{request.method_text} {url} {'HTTP/1.0' if request.version_1_0 else 'HTTP/1.1'}"
         log.add(render.receive_request(stamp, self.tag, client.source, line))
         if self._server.debug:
@@ -612,7 +604,8 @@ class Transaction:
         self.detail = detail
         self.deadline = 0.0
         client, self._client = self._client, None
-        self._attempts = None
+        if self._attempts is not None:
+            self._attempts = None
         self._server.transaction_ended(self)
         if client is not None:
             client.transaction_ended(self, keep=keep)

@@ -1,7 +1,7 @@
 """Log lines, or other pieces of a file, from the event loop to a thread that owns the file.
 
 Rules: the loop never waits for the file. :meth:`BatchWriter.add` appends to a list; 50 ms after the
-first piece, or at 64 KiB, the list goes to the thread, which joins, encodes and writes it. Pieces
+first piece, or at 1,024 of them, the list goes to the thread, which joins, encodes and writes it. Pieces
 that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep) are
 lost and counted, and the file says so when writing works again; nothing is ever raised for them.
 Everything but the thread itself is called from one thread, the loop's. Made by the process that
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 #: Longest time a piece waits for others, in seconds. Lab default.
 BATCH_DELAY_S: Final = 0.05
-#: Pieces after which a batch goes at once: about 64 KiB of log lines. Lab default.
-BATCH_PIECES: Final = 256
+#: Pieces after which a batch goes at once: about 300 KB of log lines. Lab default.
+BATCH_PIECES: Final = 1024
 #: Size after which the thread adds no further batch to one write. Lab default.
 WRITE_SIZE: Final = 1_048_576
 #: Size handed over and not yet written, above which batches are lost. Lab default.

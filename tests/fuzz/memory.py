@@ -23,6 +23,8 @@ from mralab.proxy.server import ProxyServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    _Protocol = asyncio.Protocol | asyncio.BufferedProtocol
+
 CLIENT: Final = ("192.0.2.9", 40_000)
 ORIGIN: Final = "192.0.2.1"
 
@@ -37,9 +39,7 @@ class MemoryTransport(asyncio.Transport):
         aborted: whether the proxy cut the connection off.
     """
 
-    def __init__(
-        self, loop: MemoryLoop, protocol: asyncio.BufferedProtocol, peer: tuple[str, int]
-    ) -> None:
+    def __init__(self, loop: MemoryLoop, protocol: _Protocol, peer: tuple[str, int]) -> None:
         super().__init__({"peername": peer})
         self._loop = loop
         self._inbox: deque[bytes] = deque()
@@ -100,11 +100,14 @@ class MemoryTransport(asyncio.Transport):
     def _pass_on(self) -> None:
         while self._inbox and self._reading and not self._closing:
             data = self._inbox.popleft()
-            if data:
-                buffer = cast("memoryview", self.protocol.get_buffer(-1))
+            protocol = self.protocol
+            if data and isinstance(protocol, asyncio.Protocol):
+                protocol.data_received(data)
+            elif data and isinstance(protocol, asyncio.BufferedProtocol):
+                buffer = cast("memoryview", protocol.get_buffer(-1))
                 buffer[: len(data)] = data
-                self.protocol.buffer_updated(len(data))
-            elif not self.protocol.eof_received():
+                protocol.buffer_updated(len(data))
+            elif not protocol.eof_received():
                 self.close()
 
     def _end(self) -> None:

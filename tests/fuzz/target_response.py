@@ -18,6 +18,8 @@ from mralab.truststore.verdict import Reason
 if TYPE_CHECKING:
     from tests.fuzz.reading import Answer
 
+    from mralab.origin.wire import Data
+
 WORDS: Final = (
     b"HTTP/1.1 200 OK\r\n",
     b"HTTP/1.1 100 \r\n\r\n",
@@ -68,7 +70,7 @@ class _Sink:
         assert 200 <= response.status <= 999
         self.heads += 1
 
-    def response_body(self, data: bytes) -> None:
+    def response_body(self, data: Data) -> None:
         assert self.heads
         assert not self.end
         self.body += data

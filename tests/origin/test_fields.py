@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 from mralab.origin import fields
 from mralab.origin.fields import (
     Kind,
+    Shapes,
     drop_named,
     kind_of,
     line_of,
     list_members,
     pairs,
     passes_in_trailer,
-    shape_of,
 )
 
 _NAMES = st.binary(min_size=1, max_size=12).filter(lambda name: b":" not in name)
@@ -157,6 +157,11 @@ class _Heard:
         self.complete = True
 
 
+def kinds_of(lines: list[bytes]) -> tuple[Kind, ...] | None:
+    """The kinds of lines, as one who looks at shapes is told them."""
+    return Shapes(lambda kinds: kinds).of(lines)
+
+
 _NAME_BYTES = st.sampled_from(list(b"AbZz09-_~!#$%&'*+.^`|"))
 _VALUE_BYTES = st.sampled_from(list(b'aZ09 \t!~:;,="\\\x7f\x80\xff\x01\r\n\x00'))
 
@@ -170,9 +175,8 @@ _VALUE_BYTES = st.sampled_from(list(b'aZ09 \t!~:;,="\\\x7f\x80\xff\x01\r\n\x00')
 @example(b"A", b": ", b"")
 def test_llhttp_reads_each_plain_line_as_it_stands(name: bytes, colon: bytes, value: bytes) -> None:
     line = name + colon + value
-    (kind,) = shape_of([line])
-    if kind is Kind.ODD:
-        assert shape_of([line]) == (Kind.ODD,)  # nothing was learnt
+    if kinds_of([line]) == (Kind.ODD,):
+        assert kinds_of([line]) == (Kind.ODD,)  # nothing was learnt
         return
     heard = _Heard()
     httptools.HttpResponseParser(heard).feed_data(b"HTTP/1.1 200 OK\r\n" + line + b"\r\n\r\n")
@@ -203,14 +207,39 @@ def test_llhttp_reads_each_plain_line_as_it_stands(name: bytes, colon: bytes, va
     ],
 )
 def test_lines_that_are_left_to_llhttp(line: bytes) -> None:
-    assert shape_of([line]) == (Kind.ODD,)
+    assert kinds_of([line]) == (Kind.ODD,)
 
 
 def test_lines_are_learnt_and_bounded() -> None:
-    assert shape_of([b"Host: a", b"X: 1", b"te: gzip"]) == (Kind.HOST, Kind.PASS, Kind.DROP)
-    assert shape_of([b"Host: a", b"connection: Keep-Alive"]) == (Kind.HOST, Kind.KEEP_ALIVE)
-    assert shape_of([b"Connection: x"]) == (Kind.CONNECTION,)
-    shape_of([b"X: %d" % number for number in range(5000)])
-    shape_of([b"Cookie: " + b"x" * 10_000])
+    assert kinds_of([b"Host: a", b"X: 1", b"te: gzip"]) == (Kind.HOST, Kind.PASS, Kind.DROP)
+    assert kinds_of([b"Host: a", b"connection: Keep-Alive"]) == (Kind.HOST, Kind.KEEP_ALIVE)
+    assert kinds_of([b"Connection: x"]) == (Kind.CONNECTION,)
+    kinds_of([b"X: %d" % number for number in range(5000)])
+    kinds_of([b"Cookie: " + b"x" * 10_000])
     assert len(fields._learnt_lines) <= 2000
-    assert max(map(len, fields._learnt_lines)) <= 128
+    assert max(map(len, fields._learnt_lines)) <= 512
+
+
+def test_an_invalid_host_is_left_to_llhttp() -> None:
+    assert kinds_of([b"Host: a/b", b"host: [::1]:8443", b"HOST: a b"]) == (
+        Kind.ODD,
+        Kind.HOST,
+        Kind.ODD,
+    )
+
+
+def test_a_shape_is_looked_at_once_and_shapes_are_bounded() -> None:
+    asked: list[tuple[Kind, ...]] = []
+
+    def look(kinds: tuple[Kind, ...]) -> int | None:
+        asked.append(kinds)
+        return None if Kind.AGE in kinds else len(kinds)
+
+    shapes = Shapes(look)
+    for number in range(3):
+        assert shapes.of([b"X: %d" % number, b"Date: now"]) == 2
+        assert shapes.of([b"Age: 7"]) is None
+    assert asked == [(Kind.PASS, Kind.DATE), (Kind.AGE,)]
+    for number in range(2000):
+        shapes.of([b"Date: now", *[b"X: 1"] * number])
+    assert len(shapes._known) <= 500

@@ -17,6 +17,8 @@ from mralab.truststore.verdict import Reason
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from mralab.origin.wire import Data
+
 #: A response, and another that nobody asked for.
 _TWO: Final = (
     b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"
@@ -64,7 +66,7 @@ class Sink:
         if self._abandon_at == "head":
             response.abandon()
 
-    def response_body(self, data: bytes) -> None:
+    def response_body(self, data: Data) -> None:
         self.body += data
 
     def response_flush(self) -> None:

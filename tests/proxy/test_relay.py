@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,9 @@ from mralab.origin.response import ResponseReader
 from mralab.proxy import relay
 from mralab.proxy.relay import ForwardedFields
 from mralab.proxy.request import Request
+
+if TYPE_CHECKING:
+    from mralab.origin.wire import Data
 
 _HOST_LINES = b" HTTP/1.1\r\nHost: cucm.steven.lab:8443"
 _FORWARDED = ForwardedFields("192.0.2.7", b"http/1.1 vcs[1] (ATS)")
@@ -28,7 +33,7 @@ class _Head:
     def response_head(self, response: ResponseReader) -> None:
         del response
 
-    def response_body(self, data: bytes) -> None:
+    def response_body(self, data: Data) -> None:
         del data
 
     def response_flush(self) -> None:
@@ -183,8 +188,8 @@ def test_ipv6_client() -> None:
 
 
 def test_last_chunk() -> None:
-    assert relay.last_chunk([]) == b"0\r\n\r\n"
-    assert relay.last_chunk([b"T: 1"]) == b"0\r\nT: 1\r\n\r\n"
+    assert relay.last_chunk(()) == b"0\r\n\r\n"
+    assert relay.last_chunk((b"T: 1",)) == b"0\r\nT: 1\r\n\r\n"
 
 
 @given(st.binary(min_size=1, max_size=5000))

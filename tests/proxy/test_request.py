@@ -303,7 +303,7 @@ def test_trailers() -> None:
     request = accepted((b"Transfer-Encoding", b"chunked"), method=b"POST")
     for name in (b"Checksum", b"Content-Length", b"Host", b"Cookie"):
         request.add_field(name, b"1")
-    assert request.trailers == [b"Checksum: 1"]
+    assert request.trailers == (b"Checksum: 1",)
     assert request.fields == []
 
 
