@@ -6,7 +6,8 @@ A development tool, not part of the package. Rules:
   on CPU 0. What is compared is requests per second of CPU time, which neither a slow CPU 0 nor a
   neighbour changes as they change requests per second.
 * A ratio is only ever taken within a pair of windows that followed each other. A pair in which
-  others used more than a twentieth of CPU 1 is dropped and counted.
+  others used more than a twentieth of CPU 1, or a peer did not only its work, is dropped and
+  counted.
 * Nothing is compared before both have shown that they do the work: whole bodies, one TLS version
   and cipher suite, an untrusted and a wrongly named origin refused.
 * ``stats``, ``chart``, ``report``, ``procfs`` and the text parts of ``load`` are *pure*.

@@ -20,15 +20,13 @@ from bench import BenchError, report
 from bench.idle import allow_many_files
 from bench.load import LOADS
 from bench.machine import describe
-from bench.measure import Plan, measure
+from bench.measure import Measurements, Plan, measure
 from bench.origin import make_site, start_origin
 from bench.peers import KINDS, OURS, TWO_WORKERS, YARDSTICK
 from bench.process import LOAD_CORE, PROXY_CORE, find_program
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-
-    from bench.measure import Measurements
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 _TOP: Final = Path(__file__).parents[1]
 _OUTPUT: Final = _TOP / "build" / "bench"
@@ -146,10 +144,16 @@ def run(options: argparse.Namespace) -> int:
     work.mkdir(parents=True)
     site = make_site(work)
     start = time.monotonic()
-    with start_origin(site):
-        found = measure(site, plan, tell)
+    found = Measurements()
+    command = command_of(sys.argv[1:])
+    try:
+        with start_origin(site):
+            measure(site, plan, found, tell)
+    except BaseException:  # what was measured until then is worth a look
+        write_raw(found, command, datetime.now(UTC), describe())
+        raise
     tell(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
-    write(found, command=command_of(sys.argv[1:]), to_page=not options.no_write)
+    write(found, command=command, to_page=not options.no_write)
     for problem in found.problems:
         tell(problem)
     return 1 if found.problems else 0
@@ -162,6 +166,17 @@ def write(found: Measurements, *, command: str, to_page: bool) -> None:
     machine = describe()
     results = report.sum_up(found.pairs)
     text = report.figures(found, results, machine=machine, command=command, date=date)
+    write_raw(found, command, now, machine)
+    if not to_page:
+        print(text)
+        return
+    _PAGE.write_text(report.insert(_PAGE.read_text("utf-8"), text), "utf-8")
+    _PAGE.with_name(report.CHART).write_text(report.draw(results, date), "utf-8")
+    tell(f"written: {_PAGE.relative_to(_TOP)} and {report.CHART}")
+
+
+def write_raw(found: Measurements, command: str, now: datetime, machine: Mapping[str, str]) -> None:
+    """Write every value that was measured."""
     raw = {
         "time": now.isoformat(timespec="seconds"),
         "command": command,
@@ -171,12 +186,6 @@ def write(found: Measurements, *, command: str, to_page: bool) -> None:
     raw_file = _OUTPUT / f"{now:%Y%m%dT%H%M%SZ}.json"
     raw_file.write_text(json.dumps(raw, indent=1), "utf-8")
     tell(f"raw values: {raw_file.relative_to(_TOP)}")
-    if not to_page:
-        print(text)
-        return
-    _PAGE.write_text(report.insert(_PAGE.read_text("utf-8"), text), "utf-8")
-    _PAGE.with_name(report.CHART).write_text(report.draw(results, date), "utf-8")
-    tell(f"written: {_PAGE.relative_to(_TOP)} and {report.CHART}")
 
 
 def tell(line: str) -> None:

@@ -154,7 +154,9 @@ class Series:
             self._process.check_alive()
             if idle is not None and (lost := idle.lost()):
                 raise BenchError(f"{self.peer.name}: {lost} idle clients were disconnected")
-        self._check_answers(counted, _requests(before, after, load, readings=3))
+        if not counted.requests:
+            raise BenchError(f"{self.peer.name}, {load.name}: no answer")
+        fault = answer_fault(counted, _requests(before, after, load, readings=3), load)
         self._log.requests += counted.requests
         self._log.cut += load.connections
         if self._lines:
@@ -170,6 +172,7 @@ class Series:
             p50_ms=counted.p50_us / 1000,
             p99_ms=counted.p99_us / 1000,
             origin_connections=last.origin.connections - first.origin.connections - 1,
+            fault=fault and f"{self.peer.name}, {load.name}: {fault}",
         )
 
     def end(self) -> tuple[LogCount | None, Peak]:
@@ -195,21 +198,23 @@ class Series:
         origin = counters(self._site)
         return _Reading(origin, self._process.cpu_s(), core_busy_s(PROXY_CORE), time.monotonic())
 
-    def _check_answers(self, counted: Counted, at_origin: int) -> None:
-        """Raise unless every answer is of the expected kind and was asked of the origin."""
-        load = self._load
-        wanted = counted.requests if load.refused else 0
-        fault = ""
-        if not counted.requests:
-            fault = "no answer"
-        elif counted.errors_of_status != wanted:
-            fault = f"{counted.errors_of_status} of {counted.requests} answers are 400 and above"
-        elif counted.errors_of_socket:
-            fault = f"{counted.errors_of_socket} connections broke or timed out"
-        elif not 0 <= at_origin - counted.requests <= load.connections:
-            fault = f"{counted.requests} answers, but {at_origin} requests at the origin"
-        if fault:
-            raise BenchError(f"{self.peer.name}, {load.name}: {fault}")
+
+def answer_fault(counted: Counted, at_origin: int, load: Load) -> str:
+    """Say which answers were not of the expected kind or not asked of the origin once; *pure*.
+
+    Args:
+        counted: what wrk counted.
+        at_origin: requests that reached the origin meanwhile.
+        load: what was asked.
+    """
+    wanted = counted.requests if load.refused else 0
+    if counted.errors_of_status != wanted:
+        return f"{counted.errors_of_status} of {counted.requests} answers are 400 and above"
+    if counted.errors_of_socket:
+        return f"{counted.errors_of_socket} connections broke or timed out"
+    if not 0 <= at_origin - counted.requests <= load.connections:
+        return f"{counted.requests} answers, but {at_origin} requests at the origin"
+    return ""
 
 
 def _requests(first: Counters, last: Counters, load: Load, *, readings: int) -> int:
@@ -244,18 +249,18 @@ class Plan:
         return [load for load in self.loads if load.core or peer != TWO_WORKERS]
 
 
-def measure(site: Site, plan: Plan, tell: Callable[[str], None]) -> Measurements:
+def measure(site: Site, plan: Plan, found: Measurements, tell: Callable[[str], None]) -> None:
     """Measure all loads with one peer after the other.
 
     Args:
         site: origins that run.
         plan: what to measure.
+        found: where everything goes as soon as it is measured.
         tell: called with a line of progress.
 
     Raises:
         BenchError: a proxy does not start, ends or does not do its work.
     """
-    found = Measurements()
     for name in plan.peers:
         our_port, their_port = free_ports(2)
         with (
@@ -266,7 +271,6 @@ def measure(site: Site, plan: Plan, tell: Callable[[str], None]) -> Measurements
                 _note_handshake(found, side.peer.name, check_work(site, side.peer))
             for load in plan.loads_with(name):
                 _measure_load(found, (ours, theirs), load, plan, tell)
-    return found
 
 
 def _note_handshake(found: Measurements, peer: str, handshake: tuple[str, ...]) -> None:
@@ -294,7 +298,9 @@ def _measure_load(
         found.pairs.append(pair)
         tell(_progress(pair, number + 1))
         faults = (connection_fault(window, load) for window in (pair.ours, pair.theirs))
-        found.problems += filter(None, faults)
+        found.problems += filter(None, (pair.ours.fault, *faults))
+        if pair.theirs.fault:
+            tell(pair.theirs.fault)
         good += not pair.disturbed
         if good == wanted:
             break

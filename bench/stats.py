@@ -39,6 +39,7 @@ class Window:
     p50_ms: float
     p99_ms: float
     origin_connections: int  #: connections that the origin accepted meanwhile
+    fault: str = ""  #: what it did beside its work, such as asking the origin twice
 
     @property
     def per_cpu_s(self) -> float:
@@ -65,8 +66,9 @@ class Pair:
 
     @property
     def disturbed(self) -> bool:
-        """Whether others used too much of the core in either window."""
-        return max(self.ours.others, self.theirs.others) > MAX_OTHERS
+        """Whether others used too much of the core, or a proxy did not only its work."""
+        windows = (self.ours, self.theirs)
+        return any(window.others > MAX_OTHERS or window.fault for window in windows)
 
     @property
     def ratio(self) -> float:

@@ -52,6 +52,7 @@ class ProxyServer:
         wire: the loop's write queue.
         connect: how to connect to an origin if not by the loop itself.
         pool: idle origin connections.
+        txn_ids: numbers of transactions; workers share none.
         tracking_ids: for requests that bring none; no other transaction has it, in no worker.
         clients: open client connections.
         log: the event log.
@@ -88,7 +89,7 @@ class ProxyServer:
         self._settings = settings
         self.thread = worker
         self._stride = workers
-        self._txn_id = worker
+        self.txn_ids = count(worker + workers, workers)
         self.tracking_ids = _tracking_ids()
         self._own_log = log is None
         self.log = log or LogWriter(
@@ -259,11 +260,6 @@ class ProxyServer:
         }
 
     # -- what transactions and client connections use
-
-    def next_txn_id(self) -> int:
-        """Return the next Txn-id; workers share no number."""
-        self._txn_id += self._stride
-        return self._txn_id
 
     def date(self) -> str:
         """Return the Date field's value, rendered once per second."""

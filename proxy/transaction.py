@@ -120,7 +120,7 @@ class Transaction:
         server, request, client = self._server, self.request, self._client
         if client is None:
             return
-        self.number = server.next_txn_id()
+        self.number = next(server.txn_ids)
         self.client_address = client.address
         snapshot = self.snapshot = server.snapshot
         self.tracking_id = (

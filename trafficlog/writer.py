@@ -1,9 +1,10 @@
 """Log lines, or other pieces of a file, from the event loop to a thread that owns the file.
 
 Rules: the loop never waits for the file. :meth:`BatchWriter.add` appends to a list; 50 ms after the
-first piece, or at 1,024 of them, the list goes to the thread, which joins, encodes and writes it. Pieces
-that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep) are
-lost and counted, and the file says so when writing works again; nothing is ever raised for them.
+first piece, or at 1,024 of them, the list goes to the thread, which joins, encodes and writes it.
+Pieces that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep)
+are lost and counted, and the file says so when writing works again; nothing is ever raised for
+them.
 Everything but the thread itself is called from one thread, the loop's. Made by the process that
 writes: a thread does not survive a fork.
 """

@@ -14,6 +14,7 @@ def window(
     cpu_s: float = 1.0,
     others: float = 0.0,
     origin_connections: int = 0,
+    fault: str = "",
 ) -> Window:
     return Window(
         peer=peer,
@@ -25,6 +26,7 @@ def window(
         p50_ms=1.0,
         p99_ms=2.0,
         origin_connections=origin_connections,
+        fault=fault,
     )
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from bench.load import LOADS
-from bench.measure import LogCount, Plan, connection_fault
+from bench.load import LOADS, Counted
+from bench.measure import LogCount, Plan, answer_fault, connection_fault
 from tests.bench.samples import window
 
 
@@ -24,6 +24,33 @@ def test_connections_to_the_origin_fit_the_load(load: str, opened: int, good: bo
     measured = window(load=load, requests=1000, origin_connections=opened)
     fault = connection_fault(measured, LOADS[load])
     assert fault == ("" if good else f"mralab, {load}: {opened} connections for 1000 requests")
+
+
+@pytest.mark.parametrize(
+    ("load", "status", "socket", "at_origin", "fault"),
+    [
+        ("ka1k", 0, 0, 1000, ""),
+        ("ka1k", 0, 0, 1032, ""),
+        ("ka1k", 0, 0, 1033, "1000 answers, but 1033 requests at the origin"),
+        ("ka1k", 0, 0, 999, "1000 answers, but 999 requests at the origin"),
+        ("ka1k", 1, 0, 1000, "1 of 1000 answers are 400 and above"),
+        ("ka1k", 0, 2, 1000, "2 connections broke or timed out"),
+        ("refused", 1000, 0, 1000, ""),
+        ("refused", 999, 0, 1000, "999 of 1000 answers are 400 and above"),
+    ],
+)
+def test_answers_are_of_the_expected_kind_and_asked_for_once(
+    load: str, status: int, socket: int, at_origin: int, fault: str
+) -> None:
+    counted = Counted(
+        requests=1000,
+        duration_us=2_000_000,
+        p50_us=1.0,
+        p99_us=2.0,
+        errors_of_status=status,
+        errors_of_socket=socket,
+    )
+    assert answer_fault(counted, at_origin, LOADS[load]) == fault
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 import pytest
-from bench.stats import compare, median_interval
+from bench.stats import Pair, compare, median_interval
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.bench.samples import pair, window
@@ -28,6 +28,12 @@ def test_the_ratio_of_a_pair_is_ours_over_theirs() -> None:
 )
 def test_a_pair_is_disturbed_by_others_in_one_window(others: float, disturbed: bool) -> None:
     assert pair(1, 1, others=others).disturbed is disturbed
+
+
+def test_a_pair_is_disturbed_by_a_proxy_that_did_not_only_its_work() -> None:
+    retried = window("ats-log5", fault="ats-log5, ka1k: 9 answers, but 60 requests at the origin")
+    assert Pair(window(), retried).disturbed
+    assert not Pair(window(), window("ats-log5")).disturbed
 
 
 def test_disturbed_pairs_are_dropped_and_counted() -> None:

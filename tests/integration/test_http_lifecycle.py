@@ -186,7 +186,7 @@ async def test_a_listener_of_somebody_else(tmp_path: Path, ca_file: Path) -> Non
     server = ProxyServer(settings_for(tmp_path, ca_file), worker=1, workers=2)
     await server.start(listener)
     assert server.endpoint.host == "::1"
-    assert [server.next_txn_id() for _ in range(3)] == [3, 5, 7]
+    assert [next(server.txn_ids) for _ in range(3)] == [3, 5, 7]
     await server.stop()
 
 

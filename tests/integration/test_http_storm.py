@@ -177,7 +177,7 @@ async def test_storm(
         async with asyncio.timeout(5):
             while proxy.server.clients:
                 await settle()
-        begun = proxy.server.next_txn_id() - 1
+        begun = next(proxy.server.txn_ids) - 1
         await proxy.stop()
         assert begun > _VISITS
         assert sorted(line["txn_id"] for line in proxy.transactions) == list(range(1, begun + 1))
