@@ -181,6 +181,8 @@ class CaptureWriter(BatchWriter[bytes]):
     comment and by its drop count.
     """
 
+    _nothing = b""
+
     def __init__(self, path: Path, *, application: str) -> None:
         """Open the file, readable for its owner only if it is new.
 
@@ -202,8 +204,9 @@ class CaptureWriter(BatchWriter[bytes]):
     def _count(self, pieces: list[bytes]) -> int:
         return pcapng.count_frames(b"".join(pieces))
 
-    def _write(self, pieces: list[bytes]) -> None:
-        blocks = b"".join(pieces)
+    def _write(self, pieces: list[bytes], joined: bytes) -> None:
+        del pieces
+        blocks = joined
         lost = self._lost - self._reported
         told = pcapng.tell_loss(blocks, lost, self._reason) if lost else blocks
         done, error = self._file.write(told)

@@ -1,7 +1,7 @@
 """Log lines, or other pieces of a file, from the event loop to a thread that owns the file.
 
 Rules: the loop never waits for the file. :meth:`BatchWriter.add` appends to a list; 50 ms after the
-first piece, or at 1,024 of them, the list goes to the thread, which joins, encodes and writes it.
+first piece, or at 1,024 of them, they go to the thread joined, and it encodes and writes them.
 Pieces that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep)
 are lost and counted, and the file says so when writing works again; nothing is ever raised for
 them.
@@ -66,13 +66,15 @@ class BatchFile(Protocol):
 class BatchWriter(ABC, Generic[Piece]):
     """Pieces in batches to a file, without ever holding up the caller."""
 
+    _nothing: Piece
+
     def __init__(self, file: BatchFile) -> None:
         """Take an open file; the thread starts with the first batch."""
         self._batch_file = file
         self._loop: asyncio.AbstractEventLoop | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._thread: threading.Thread | None = None
-        self._queue: SimpleQueue[tuple[list[Piece], int] | _Order] = SimpleQueue()
+        self._queue: SimpleQueue[tuple[list[Piece], Piece] | _Order] = SimpleQueue()
         self._is_closed = False
         # the caller's side
         self._pieces: list[Piece] = []
@@ -108,7 +110,8 @@ class BatchWriter(ABC, Generic[Piece]):
         if not self._pieces:
             return
         pieces, self._pieces = self._pieces, []
-        size = sum(map(len, pieces))
+        joined = self._nothing.join(pieces)
+        size = len(joined)
         if self._is_closed:
             self._dropped += self._count(pieces)
         elif self._handed - self._done + size > PENDING_SIZE:
@@ -116,7 +119,7 @@ class BatchWriter(ABC, Generic[Piece]):
             self._reason = "the log is not written fast enough"
         else:
             self._handed += size
-            self._hand_over((pieces, size))
+            self._hand_over((pieces, joined))
 
     def sync(self, timeout_s: float = CLOSE_TIMEOUT_S) -> None:
         """Wait until every piece so far is in the file: for those who read it next.
@@ -174,7 +177,7 @@ class BatchWriter(ABC, Generic[Piece]):
         self._limit = 0
         self.flush()
 
-    def _hand_over(self, item: tuple[list[Piece], int] | _Order) -> None:
+    def _hand_over(self, item: tuple[list[Piece], Piece] | _Order) -> None:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="log writer", daemon=True)
             self._thread.start()
@@ -195,7 +198,7 @@ class BatchWriter(ABC, Generic[Piece]):
     # ---- in the thread
 
     def _run(self) -> None:
-        item: tuple[list[Piece], int] | _Order | None = None
+        item: tuple[list[Piece], Piece] | _Order | None = None
         while item is not _Command.STOP:
             item = self._queue.get()
             if isinstance(item, tuple):
@@ -206,22 +209,24 @@ class BatchWriter(ABC, Generic[Piece]):
                 item.set()
         self._batch_file.close()
 
-    def _write_waiting(self, pieces: list[Piece], size: int) -> _Order | None:
+    def _write_waiting(self, pieces: list[Piece], joined: Piece) -> _Order | None:
         """Write a batch, and in one go those that came in behind it, up to the next order.
 
         A busy loop lets this thread run every 5 ms only: it must not need a turn for each batch.
         """
         order: _Order | None = None
+        batches, size = [joined], len(joined)
         with contextlib.suppress(Empty):
             while size < WRITE_SIZE and order is None:
                 item = self._queue.get_nowait()
                 if isinstance(item, tuple):
                     pieces += item[0]
-                    size += item[1]
+                    batches.append(item[1])
+                    size += len(item[1])
                 else:
                     order = item
         self._in_hand = pieces
-        self._write(pieces)
+        self._write(pieces, self._nothing.join(batches))
         self._in_hand = []
         self._done += size
         return order
@@ -231,12 +236,14 @@ class BatchWriter(ABC, Generic[Piece]):
         """Count what is told of when it is lost: lines, or frames."""
 
     @abstractmethod
-    def _write(self, pieces: list[Piece]) -> None:
-        """Write pieces, count what was written and what was not, report what was lost before."""
+    def _write(self, pieces: list[Piece], joined: Piece) -> None:
+        """Write pieces (``joined`` is all of them), count what was written and what was not, report what was lost before."""
 
 
 class LineWriter(BatchWriter[str]):
     """Whole lines in batches to a file, or to standard output."""
+
+    _nothing = ""
 
     def __init__(
         self,
@@ -277,8 +284,8 @@ class LineWriter(BatchWriter[str]):
     def _count(self, pieces: list[str]) -> int:
         return len(pieces)
 
-    def _write(self, pieces: list[str]) -> None:
-        data = "".join(pieces).encode("utf-8", "backslashreplace")
+    def _write(self, pieces: list[str], joined: str) -> None:
+        data = joined.encode("utf-8", "backslashreplace")
         lost = self._lost - self._reported
         report = self._report(lost, self._reason).encode() if lost else b""
         done, error = self._file.write(report + data)
