@@ -472,6 +472,7 @@ class TlsOriginConnection(OriginConnection):
 
     def _broken(self, tls: SSL.Connection, error: SSL.Error) -> None:
         """OpenSSL reports the end of the connection or an error on it."""
+        self._leave_pool()  # the answer before it may have been whole
         self._pass_on(tls, _FLIGHT)
         self._wire.flush()
         clean = isinstance(error, SSL.ZeroReturnError)

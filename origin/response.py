@@ -76,6 +76,9 @@ class ResponseSink(Protocol):
     def origin_writable(self, writable: bool) -> None:  # noqa: FBT001  a state, told by the loop
         """The origin takes more of the request's body, or has enough for now."""
 
+    def response_whole(self, response: ResponseReader, body: Data) -> None:
+        """A whole response came in one piece: head, body (perhaps empty), end."""
+
     def response_end(self, response: ResponseReader) -> None:
         """The response is complete; ``response.trailers`` holds what may follow a chunked body."""
 
@@ -331,18 +334,18 @@ class ResponseReader:
         if bodyless:
             self.bodyless = True
         self.reusable = self.head_seen = True
-        sink.response_head(self)
         left = 0 if bodyless else length
         body: Data = data[end + 4 :] if len(data) < DEAR_TO_COPY else memoryview(data)[end + 4 :]
-        if len(body) == left and self._sink is sink:
+        if len(body) == left:
             self.complete = True
-            if body:
-                sink.response_body(body)
-        else:
-            self._left = left
-            self.complete = left == 0
-            if body:
-                self.feed(bytes(body))
+            self._sink = None
+            sink.response_whole(self, body)
+            return True
+        sink.response_head(self)
+        self._left = left
+        self.complete = left == 0
+        if body:
+            self.feed(bytes(body))
         return True
 
     def _parse(self, data: bytes, sink: ResponseSink) -> None:

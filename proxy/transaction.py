@@ -306,24 +306,14 @@ class Transaction:
         client, connection = self._client, self._connection
         if client is None or connection is None:
             return
-        request = self.request
-        self.status = response.status
-        line = self._log_response(client, connection, response).line
-        delimited = response.bodyless or response.length >= 0
-        self._chunk = not delimited and not request.version_1_0
-        if not delimited and request.version_1_0:
-            request.keep_alive = False
-        if not self.request_complete:
-            request.keep_alive = False  # the client is told so now, and that binds
-        self._out.append(
-            relay.response_head(
-                response,
-                line=relay.line_1_0(line) if request.version_1_0 else line,
-                chunk=self._chunk,
-                keep_alive=request.keep_alive,
-                date=b"" if response.has_date else self._server.date_field(),
-            )
-        )
+        self._out.append(self._head_of(response, client, connection))
+
+    def response_whole(self, response: ResponseReader, body: Data) -> None:
+        """Log and pass on a whole answer, and end."""
+        client, connection = self._client, self._connection
+        if client is not None and connection is not None:
+            client.write_all([self._head_of(response, client, connection), body])
+            self._answered(response)
 
     def response_body(self, data: Data) -> None:
         """Pass a piece of the body on."""
@@ -343,22 +333,14 @@ class Transaction:
             self._client.origin_writable(writable)
 
     def response_end(self, response: ResponseReader) -> None:
-        """The answer is complete: give the connection back and end."""
+        """Pass on what is left of the answer, and end."""
         out, client = self._out, self._client
         if self._chunk:
             out.append(relay.last_chunk(response.trailers))
         if out and client is not None:
             self._out = []
             client.write_all(out)
-        connection, self._connection = self._connection, None
-        self._reader = None
-        keep = self.request.keep_alive and self.request_complete
-        if connection is not None:
-            if response.reusable and self.request_complete and not self._body:
-                self._server.pool.give(connection, self._server.now)
-            else:
-                connection.close()
-        self._finish(_OK, "", keep=keep)
+        self._answered(response)
 
     def response_failed(self, response: ResponseReader, failure: OriginFailure) -> None:
         """The response cannot be completed: try again where that is safe, or answer."""
@@ -523,6 +505,39 @@ class Transaction:
             ):
                 log.add(render.debug_message(stamp, verb, self.tag, peer, block))
         return line
+
+    def _head_of(
+        self, response: ResponseReader, client: ClientConnection, connection: OriginConnection
+    ) -> bytes:
+        """Log a final head; return it as the client gets it."""
+        request = self.request
+        self.status = response.status
+        line = self._log_response(client, connection, response).line
+        delimited = response.bodyless or response.length >= 0
+        self._chunk = not delimited and not request.version_1_0
+        if not delimited and request.version_1_0:
+            request.keep_alive = False
+        if not self.request_complete:
+            request.keep_alive = False  # the client is told so now, and that binds
+        return relay.response_head(
+            response,
+            line=relay.line_1_0(line) if request.version_1_0 else line,
+            chunk=self._chunk,
+            keep_alive=request.keep_alive,
+            date=b"" if response.has_date else self._server.date_field(),
+        )
+
+    def _answered(self, response: ResponseReader) -> None:
+        """The answer is complete: give the connection back and end."""
+        connection, self._connection = self._connection, None
+        self._reader = None
+        keep = self.request.keep_alive and self.request_complete
+        if connection is not None:
+            if response.reusable and self.request_complete and not self._body:
+                self._server.pool.give(connection, self._server.now)
+            else:
+                connection.close()
+        self._finish(_OK, "", keep=keep)
 
     def _refuse_for(self, reason: Reason, detail: str) -> None:
         snapshot = self.snapshot or self._server.snapshot

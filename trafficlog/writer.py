@@ -237,7 +237,12 @@ class BatchWriter(ABC, Generic[Piece]):
 
     @abstractmethod
     def _write(self, pieces: list[Piece], joined: Piece) -> None:
-        """Write pieces (``joined`` is all of them), count what was written and what was not, report what was lost before."""
+        """Write pieces, count what was written and what was not, report what was lost before.
+
+        Args:
+            pieces: what :meth:`add` took, for the count.
+            joined: all of them in one, to be written.
+        """
 
 
 class LineWriter(BatchWriter[str]):

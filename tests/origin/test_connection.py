@@ -202,6 +202,33 @@ async def test_a_connection_serves_again(leg: Leg) -> None:
     assert "idle ended" not in leg.recorder.told
 
 
+class _Resting(Recorder):
+    """A reader whose response is complete with the first bytes: the connection rests at once."""
+
+    connection: OriginConnection
+
+    def feed(self, data: bytes) -> None:
+        super().feed(data)
+        self.connection.rest(1.0, self.idle_ended)
+
+
+async def test_what_breaks_right_behind_a_whole_answer_leaves_the_pool(
+    tls: Origin, context: OriginContext
+) -> None:
+    recorder = _Resting()
+    recorder.connection = connection = await dial(tls, recorder, context)
+    peer = await tls.accept()
+    assert isinstance(peer, TlsStream)
+    await recorder.hears("established")
+    connection.serve(recorder, b"GET / HTTP/1.1\r\n\r\n")
+    await peer.head()
+    peer.send_raw(peer.encrypt(b"answer") + b"\x17\x03\x03\x00\x10" + b"garbage8" * 2)
+    await recorder.hears("idle ended")
+    assert connection.lost
+    assert recorder.body == b"answer"
+    assert recorder.told == ["tcp", "established", "idle ended"]
+
+
 async def test_hold_stops_reading(leg: Leg) -> None:
     serve(leg)
     await leg.peer.head()

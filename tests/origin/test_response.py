@@ -75,6 +75,12 @@ class Sink:
     def origin_writable(self, writable: bool) -> None:
         self.told.append(("writable", writable))
 
+    def response_whole(self, response: ResponseReader, body: Data) -> None:
+        self.response_head(response)
+        if body:
+            self.response_body(body)
+        self.response_end(response)
+
     def response_end(self, response: ResponseReader) -> None:
         assert self.ended is None
         self.ended = response.reusable
@@ -311,7 +317,8 @@ def test_bytes_beyond_a_body_that_passes_without_the_parser() -> None:
 def test_bytes_fed_between_the_end_and_its_flush() -> None:
     sink = Sink()
     reader = ResponseReader(sink, head_request=False, upgrade_asked=False, max_head_bytes=1000)
-    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+    reader.feed(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nh")
+    reader.feed(b"i")
     reader.feed(b"another TLS record")
     assert sink.ended is None
     reader.flush()

@@ -42,6 +42,12 @@ class _Head:
     def origin_writable(self, writable: bool) -> None:
         del writable
 
+    def response_whole(self, response: ResponseReader, body: Data) -> None:
+        self.response_head(response)
+        if body:
+            self.response_body(body)
+        self.response_end(response)
+
     def response_end(self, response: ResponseReader) -> None:
         del response
 
