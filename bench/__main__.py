@@ -149,10 +149,9 @@ def run(options: argparse.Namespace) -> int:
     try:
         with start_origin(site):
             measure(site, plan, found, tell)
-    except BaseException:  # what was measured until then is worth a look
+        tell(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
+    finally:  # what was measured until then is worth a look
         write_raw(found, command, datetime.now(UTC), describe())
-        raise
-    tell(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
     write(found, command=command, to_page=not options.no_write)
     for problem in found.problems:
         tell(problem)
@@ -160,13 +159,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def write(found: Measurements, *, command: str, to_page: bool) -> None:
-    """Write raw values, and page and chart or, for a look only, the tables to standard output."""
-    now = datetime.now(UTC)
-    date = f"{now:%Y-%m-%d}"
+    """Write page and chart or, for a look only, the tables to standard output."""
+    date = f"{datetime.now(UTC):%Y-%m-%d}"
     machine = describe()
     results = report.sum_up(found.pairs)
     text = report.figures(found, results, machine=machine, command=command, date=date)
-    write_raw(found, command, now, machine)
     if not to_page:
         print(text)
         return

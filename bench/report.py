@@ -129,8 +129,10 @@ def memory(peaks: Sequence[Peak]) -> str:
     loads = dict.fromkeys(load for _, load in highest)
     rows = []
     for peer in peers:
-        sizes = [highest[peer, load] for load in loads]
-        rows.append((KINDS[peer].title, *(f"{mib:.0f}" for mib in (max(sizes), *sizes))))
+        most = max(mib for (name, _), mib in highest.items() if name == peer)
+        sizes = (highest.get((peer, load)) for load in loads)  # not each peer has each load
+        cells = (f"{mib:.0f}" if mib else "-" for mib in (most, *sizes))
+        rows.append((KINDS[peer].title, *cells))
     return table(("MiB", "all loads", *(f"`{load}`" for load in loads)), rows)
 
 

@@ -41,6 +41,11 @@ def test_memory_is_the_highest_of_all_runs_of_a_peer() -> None:
     assert memory(peaks).splitlines()[2] == "| mralab | 48 | 45 | 48 |"
 
 
+def test_a_peer_may_have_been_measured_under_some_loads_only() -> None:
+    peaks = [Peak("mralab", "ka1k", 40), Peak("mralab", "headers", 41), Peak("nginx", "ka1k", 9)]
+    assert memory(peaks).splitlines()[3] == "| nginx, no log | 9 | 9 | - |"
+
+
 def test_missing_log_lines_are_told() -> None:
     logs = [
         LogCount("mralab", "ka1k", 100, 32, {"a": 100, "b": 110}, 50_000),
