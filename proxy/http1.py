@@ -69,6 +69,7 @@ class ClientConnection(asyncio.Protocol):
         "_queue",
         "_reading",
         "_refusal",
+        "_resuming",
         "_server",
         "_transport",
         "_tunnel",
@@ -92,6 +93,7 @@ class ClientConnection(asyncio.Protocol):
         self._reading: Transaction | None = None  # the request whose bytes come now
         self._queue: deque[Transaction] = deque()  # not answered yet, the first is under way
         self._refusal: Refusal | None = None
+        self._resuming = False  # a head of ours tells a new parser how a body is delimited
         self._tunnel: Tunnel | None = None
         self._head_bytes = 0  # read since the last message ended or its body went on
         self._head_since = 0.0  # when a head that is not complete yet began
@@ -193,14 +195,20 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_begin(self) -> None:
         """Start a request (llhttp callback)."""
+        if self._resuming:
+            return
         self._reading = Transaction(self, self._server, Request())
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request target (llhttp callback)."""
+        if self._resuming:
+            return
         self._transaction.request.url += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a field or a trailer field (llhttp callback)."""
+        if self._resuming:
+            return
         request = self._transaction.request
         request.add_field(name, value)
         if self._server.debug and not request.head_complete:
@@ -208,6 +216,9 @@ class ClientConnection(asyncio.Protocol):
 
     def on_headers_complete(self) -> None:
         """Judge the head and queue the request (llhttp callback)."""
+        if self._resuming:
+            self._resuming = False
+            return
         transaction, parser, server = self._transaction, self._parser, self._server
         assert parser is not None  # noqa: S101  a callback of this very parser
         request = transaction.request
@@ -230,7 +241,9 @@ class ClientConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         """Note the end of a request (llhttp callback)."""
-        transaction = self._transaction
+        transaction, parser = self._transaction, self._parser
+        if transaction.request.has_body and parser is not None and parser.should_upgrade():
+            return  # httptools leaves the body of such a request to us: it is not read yet
         transaction.end_body()
         self._head_bytes = 0
         if not transaction.request.keep_alive:
@@ -466,8 +479,11 @@ class ClientConnection(asyncio.Protocol):
         if transaction.request.upgrade:
             transaction.add_early_bytes(rest)
             return False
-        # The upgrade is not passed on, so what follows is HTTP.
-        self._parser = httptools.HttpRequestParser(self)
+        # The upgrade is not passed on, so what follows is HTTP: the body first, if there is one.
+        parser = self._parser = httptools.HttpRequestParser(self)
+        if not transaction.request_complete:
+            self._resuming = True
+            parser.feed_data(transaction.request.framing_head())
         return bool(rest) and not self._last
 
     def _pump(self) -> None:

@@ -220,6 +220,13 @@ class Request:
         """Whether a body follows the head."""
         return self.chunked or self.length > 0
 
+    def framing_head(self) -> bytes:
+        """Return a head that says how this body is delimited, and nothing else."""
+        framing = (
+            b"Transfer-Encoding: chunked" if self.chunked else b"Content-Length: %d" % self.length
+        )
+        return b"POST / HTTP/1.1\r\nHost: -\r\n" + framing + b"\r\n\r\n"
+
     def _take_host(self, value: bytes) -> bool:
         self._host = value
         self._hosts += 1

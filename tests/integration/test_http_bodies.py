@@ -71,6 +71,41 @@ async def test_get_with_a_body(proxy: Proxy, origin: Origin) -> None:
     assert (await client.answer()).status == 200
 
 
+@pytest.mark.parametrize("protocol", [b"h2c", b"websocket"])
+@pytest.mark.parametrize("split", [False, True], ids=["at once", "in two"])
+@pytest.mark.parametrize("framing", ["length", "chunked"])
+async def test_the_body_of_a_request_whose_upgrade_is_not_passed_on(
+    proxy: Proxy, origin: Origin, framing: str, split: bool, protocol: bytes
+) -> None:
+    """It is a body still, whatever it looks like, and the next request follows it."""
+    body = request(b"GET", b"/in-a-body")
+    fields = (b"Connection: Upgrade", b"Upgrade: " + protocol)
+    if framing == "chunked":
+        head = request(b"POST", target(origin), *fields, _CHUNKED)
+        wire = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        length = b"Content-Length: %d" % len(body)
+        head, wire = request(b"POST", target(origin), *fields, length), body
+    following = request(b"GET", target(origin, "/next"))
+    client = await proxy.connect()
+    if split:
+        await client.send_split(head, wire + following)
+    else:
+        client.send(head + wire + following)
+    peer = await origin.accept()
+    _, got = split_head(await peer.head())
+    assert b"Upgrade" not in dict(got)
+    if framing == "chunked":
+        assert await read_chunks(peer) == (body, b"")
+    else:
+        assert await peer.exactly(len(body)) == body
+    peer.send(ok(b"first"))
+    assert (await client.answer()).body == b"first"
+    assert (await peer.head()).startswith(b"GET /next HTTP/1.1")
+    peer.send(ok(b"second"))
+    assert (await client.answer()).body == b"second"
+
+
 @pytest.mark.parametrize(
     "broken", [b"xyz\r\n", b"5\r\nhelloX", b"-1\r\n", b"0\r\nbad trailer\r\n\r\n"], ids=repr
 )
