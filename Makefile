@@ -69,6 +69,7 @@ fuzz: $(FUZZ_READY) ## feed made-up bytes to all that takes bytes from outside (
 
 $(FUZZ_READY): requirements-fuzz.lock $(READY)
 	$(PIP) install --quiet --no-deps --require-hashes -r requirements-fuzz.lock
+	$(PIP) check
 	@touch $@
 
 soak: $(READY) ## ten minutes of mixed traffic: memory flat, every request accounted for (SOAK_SECONDS)
@@ -84,6 +85,7 @@ $(BENCH_READY): requirements.lock pyproject.toml
 	$(BENCH_PYTHON) -m venv .venv-bench
 	.venv-bench/bin/pip --disable-pip-version-check install --quiet --no-deps --require-hashes -r requirements.lock
 	.venv-bench/bin/pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	.venv-bench/bin/pip --disable-pip-version-check check
 	@touch $@
 
 docs: $(READY) ## check links, and the form of the decision records

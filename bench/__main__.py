@@ -152,7 +152,8 @@ def run(options: argparse.Namespace) -> int:
         tell(f"measured in {(time.monotonic() - start) / 60:.1f} minutes")
     finally:  # what was measured until then is worth a look
         write_raw(found, command, datetime.now(UTC), describe())
-    write(found, command=command, to_page=not options.no_write)
+    # What is not to be quoted is for the eyes of whoever started it.
+    write(found, command=command, to_page=not options.no_write and not found.problems)
     for problem in found.problems:
         tell(problem)
     return 1 if found.problems else 0

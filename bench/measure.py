@@ -289,7 +289,7 @@ def _measure_load(
     """Measure pairs until enough are undisturbed or the spare ones are used up."""
     ours, theirs = series = [Series(side, load) for side in sides]
     wanted = plan.pairs_with(theirs.peer.name)
-    good = 0
+    good = faulty = 0
     for number in range(wanted + wanted // _SPARE):
         # Every second pair the other way round: what grows with time weighs on both alike.
         order = series[::-1] if number % 2 else series
@@ -302,8 +302,11 @@ def _measure_load(
         if pair.theirs.fault:
             tell(pair.theirs.fault)
         good += not pair.disturbed
+        faulty += bool(pair.theirs.fault)
         if good == wanted:
             break
+    if faulty > wanted // _SPARE:  # more than the spare pairs are for: it does not do its work
+        found.problems.append(f"{theirs.peer.name}, {load.name}: {faulty} pairs with a fault")
     for one in series:
         log, peak = one.end()
         found.peaks.append(peak)

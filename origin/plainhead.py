@@ -63,6 +63,8 @@ def plain_head(head: bytes) -> PlainHead | None:
         What it says; None if it is not plain.
     """
     fields = head.split(b"\r\n")
+    if len(fields) > _MAX_FIELDS:  # nothing is learnt from these: what is kept stays small
+        return None
     line = fields.pop(0)
     start = _starts.get(line) or _look_at_start(line)
     shape = _shapes.of(fields)
@@ -93,8 +95,8 @@ def _look_at_start(line: bytes) -> tuple[int, bytes] | None:
 
 
 def _look_at_shape(kinds: tuple[Kind, ...]) -> _Shape | None:
-    """Return what is to be known of a shape."""
-    if len(kinds) > _MAX_FIELDS or not all(
+    """Return what is to be known of a shape; None if llhttp has to look at such heads."""
+    if not all(
         kind in _ANY_NUMBER or (kind in _AT_MOST_ONE and kinds.count(kind) == 1) for kind in kinds
     ):
         return None

@@ -66,14 +66,14 @@ class Resolver:
             OriginNameError: the name has no address, or the resolver cannot tell now.
             RouteError: the host is none that a route may have.
         """
-        try:
-            settled = self._settled[host]
-        except KeyError:
+        if host not in self._settled:
+            found_here = self._without_looking(host)
             if len(self._settled) >= _SETTLED_MAX:  # hosts come from clients: bounded
                 self._settled.clear()
-            settled = self._settled[host] = self._without_looking(host)
+            self._settled[host] = found_here
+        settled = self._settled[host]
         if settled is not None:
-            return settled
+            return list(settled)
         try:
             found = await asyncio.get_running_loop().getaddrinfo(
                 host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP

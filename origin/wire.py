@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 #: What arrived: large pieces are views of what they came in.
 Data: TypeAlias = bytes | memoryview
 
-#: One read buffer for every connection of the process: ``get_buffer`` and ``buffer_updated``
+#: One read buffer for every origin connection of the process: ``get_buffer`` and ``buffer_updated``
 #: follow each other without a turn of the loop between them, so its content never outlives one
 #: call.
 READ_BUFFER = memoryview(bytearray(1 << 17))

@@ -619,8 +619,7 @@ class Transaction:
         self.detail = detail
         self.deadline = 0.0
         client, self._client = self._client, None
-        if self._attempts is not None:
-            self._attempts = None
+        self._attempts = None
         self._server.transaction_ended(self)
         if client is not None:
             client.transaction_ended(self, keep=keep)

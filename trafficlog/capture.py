@@ -205,12 +205,11 @@ class CaptureWriter(BatchWriter[bytes]):
         return pcapng.count_frames(b"".join(pieces))
 
     def _write(self, pieces: list[bytes], joined: bytes) -> None:
-        del pieces
-        blocks = joined
+        del pieces  # frames are counted in what is whole
         lost = self._lost - self._reported
-        told = pcapng.tell_loss(blocks, lost, self._reason) if lost else blocks
+        told = pcapng.tell_loss(joined, lost, self._reason) if lost else joined
         done, error = self._file.write(told)
-        if len(told) > len(blocks) and pcapng.count_frames(told[:done]):
+        if len(told) > len(joined) and pcapng.count_frames(told[:done]):
             self._reported += lost
         if error is not None:
             self._reason = os.strerror(error.errno or 0)

@@ -4,9 +4,8 @@ Rules: the loop never waits for the file. :meth:`BatchWriter.add` appends to a l
 first piece, or at 1,024 of them, they go to the thread joined, and it encodes and writes them.
 Pieces that cannot be written (full disk, reader gone) or that pile up beyond 32 MiB (reader asleep)
 are lost and counted, and the file says so when writing works again; nothing is ever raised for
-them.
-Everything but the thread itself is called from one thread, the loop's. Made by the process that
-writes: a thread does not survive a fork.
+them. Everything but the thread itself is called from one thread, the loop's. Made by the process
+that writes: a thread does not survive a fork.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ class BatchFile(Protocol):
 class BatchWriter(ABC, Generic[Piece]):
     """Pieces in batches to a file, without ever holding up the caller."""
 
-    _nothing: Piece
+    _nothing: Piece  #: what joins pieces
 
     def __init__(self, file: BatchFile) -> None:
         """Take an open file; the thread starts with the first batch."""

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from tests.origin.test_response import Sink, kinds
 
-from mralab.origin import plainhead
+from mralab.origin import fields, plainhead
 from mralab.origin.plainhead import plain_head
 from mralab.origin.response import ResponseReader
 
@@ -67,6 +67,14 @@ def test_a_status_line_alone_and_without_a_phrase() -> None:
 )
 def test_what_is_left_to_llhttp(head: bytes) -> None:
     assert plain_head(head) is None
+
+
+def test_of_a_head_with_too_many_fields_nothing_is_kept() -> None:
+    """Five hundred shapes of a megabyte each would be half a gigabyte."""
+    known = dict(plainhead._shapes._known)
+    assert plain_head(b"HTTP/1.1 200 OK" + b"\r\nNever-Seen: 1" * 1001) is None
+    assert plainhead._shapes._known == known
+    assert b"Never-Seen: 1" not in fields._learnt_lines
 
 
 def test_status_lines_kept_are_bounded() -> None:
